@@ -1,0 +1,91 @@
+# make setup | tutorial | test | soak | lab | bench | notebooks | clean       (`make` alone lists them)
+#
+# Every target sets up .venv first, when there is none or when pyproject.toml or constraints.txt changed.
+# PYTHON=/path/to/python3.12 chooses the interpreter of .venv; ARGS="..." is added to the command that a target runs.
+
+PYTHON ?=
+ARGS ?=
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+
+# $(RUN) "what" "how long it usually takes" command...: says both, runs the command, says how long it took.
+RUN := sh -c 'what=$$1; usual=$$2; shift 2; echo "==> $$what (usually $$usual)"; start=$$(date +%s); "$$@"; code=$$?; \
+	took=$$(($$(date +%s) - start)); if [ $$code = 0 ]; then end=done; else end="FAILED (exit status $$code)"; fi; \
+	echo "==> $$what: $$end, $$((took / 60)) min $$((took % 60)) s"; exit $$code' run
+
+.PHONY: help setup tutorial test soak lab bench notebooks clean another-python
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make setup      make .venv and install the packages in it (3 minutes; needs Python 3.11 or newer)"
+	@echo "make tutorial   the whole pipeline from nothing to a table of recalls, trained now"
+	@echo "make test       all fast tests and notebooks"
+	@echo "make soak       the long tests"
+	@echo "make lab        open notebook 00 in JupyterLab"
+	@echo "make bench      run every script of benchmarks/"
+	@echo "make notebooks  execute the notebooks and save their outputs"
+	@echo "make clean      remove .venv, builds and caches (runs/ stays)"
+
+setup: $(STAMP)
+	@echo "==> set-up: $(VENV) is ready. Next: make lab, or make tutorial"
+
+# The stamp holds a checksum of its inputs, so that a checkout which only touches the files installs nothing, and the
+# interpreter asked for, so that another PYTHON= makes .venv anew.
+ifneq ($(PYTHON),)
+ifneq ($(PYTHON),$(shell sed -n 2p $(STAMP) 2>/dev/null))
+$(STAMP): another-python
+endif
+endif
+another-python:
+	@rm -rf $(VENV)
+
+CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3 python)
+$(STAMP): pyproject.toml constraints.txt
+	@inputs="$$(cat pyproject.toml constraints.txt | cksum)"; \
+	if [ "$$(sed -n 1p $@ 2>/dev/null)" = "$$inputs" ] && $(PY) -c '' 2>/dev/null; then touch $@; exit 0; fi; \
+	if ! $(PY) -m pip --version >/dev/null 2>&1; then \
+		python=; \
+		for candidate in $(CANDIDATES); do \
+			if "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; \
+			then python=$$candidate; break; fi; \
+		done; \
+		if [ -z "$$python" ]; then \
+			echo "set-up: no Python 3.11 or newer with venv found (tried: $(CANDIDATES)). Install one" \
+				"(Debian: apt-get install python3.11 python3.11-venv)" \
+				"or say where it is: make PYTHON=/path/to/python $(MAKECMDGOALS)" >&2; exit 1; \
+		fi; \
+		$(RUN) "set-up 1/2: $(VENV) with $$("$$python" --version)" "10 seconds" "$$python" -m venv --clear $(VENV) \
+			|| exit 1; \
+	fi; \
+	$(RUN) "set-up 2/2: packages" "2 to 4 minutes, most of it torch" \
+		$(PY) -m pip install --disable-pip-version-check --no-input -c constraints.txt -e ".[test]" || exit 1; \
+	printf '%s\n%s\n' "$$inputs" "$(PYTHON)" > $@
+
+tutorial: $(STAMP)
+	@$(RUN) "tutorial: memorize 1,300 images, then find them by sentence" "15 minutes on 2 cores" \
+		env GCR_REBUILD=1 GCR_PRESET=tiny $(PY) -m gcr_tutorial tutorial $(ARGS)
+
+test: $(STAMP)
+	@$(RUN) "tests and notebooks" "5 minutes on 2 cores" $(PY) -m pytest $(ARGS)
+
+soak: $(STAMP)
+	@$(RUN) "long tests" "an hour or more" $(PY) -m pytest -m soak --timeout=0 $(ARGS)
+
+lab: $(STAMP)
+	@echo "==> JupyterLab with notebook 00; Ctrl-C here ends it"
+	@$(PY) -m jupyterlab notebooks/00_start_here.ipynb $(ARGS)
+
+bench: $(STAMP)
+	@for script in benchmarks/[!_]*.py; do \
+		[ -f "$$script" ] || { echo "no benchmarks yet"; exit 0; }; \
+		$(RUN) "$$script" "a minute" $(PY) "$$script" $(ARGS) || exit 1; \
+	done
+
+notebooks: $(STAMP)
+	@$(RUN) "notebooks: execute and save" "2 minutes each" env GCR_PRESET=tiny $(PY) -m gcr_tutorial notebooks $(ARGS)
+
+clean:
+	@echo "==> clean: removing $(VENV), builds and caches; runs/ stays"
+	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .hypothesis .coverage
+	@find . -name .git -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -prune -exec rm -rf {} +

@@ -1,0 +1,61 @@
+"""What of the language model is trained: LoRA adapters and the new tokens' embedding rows, or all of it.
+
+The vision tower and the connector stay frozen, so that cached image features stay true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+
+from .backbone import Backbone
+
+# Every linear layer of the language model (called text_model in Idefics3/SmolVLM, language_model in Qwen-VL and others)
+LORA_LAYERS = r".*(text_model|language_model).*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
+
+
+def adapt(backbone: Backbone, *, trainable: str = "lora", rank: int = 64, alpha: int | None = None,
+          token_ids: Sequence[int] = (), seed: int = 0) -> None:
+    """Make part of `backbone.model` trainable, in place.
+
+    "lora": LoRA of `rank` on every linear layer of the language model, plus the embedding rows of `token_ids` (one
+    parameter for input and output where the two are tied; peft's `trainable_token_indices`). "full": the whole
+    language model with its embeddings. Raises ValueError for another word.
+    """
+    model = backbone.model
+    if isinstance(model, PeftModel):
+        raise ValueError("this backbone already carries an adapter: call finish(backbone) to fold it in first")
+    model.requires_grad_(False)
+    if trainable == "full":
+        language_model(model).requires_grad_(True)
+        model.get_output_embeddings().requires_grad_(True)
+    elif trainable == "lora":
+        embeddings = {"embed_tokens": list(token_ids)} if token_ids else None
+        if token_ids and model.get_output_embeddings().weight is not model.get_input_embeddings().weight:
+            embeddings["lm_head"] = list(token_ids)
+        config = LoraConfig(r=rank, lora_alpha=alpha or rank, lora_dropout=0.0, target_modules=LORA_LAYERS,
+                            trainable_token_indices=embeddings, task_type="CAUSAL_LM")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            backbone.model = get_peft_model(model, config)
+    else:
+        raise ValueError(f"trainable={trainable!r}: choose 'lora' or 'full'")
+
+
+def finish(backbone: Backbone, merge: bool = True) -> None:
+    """Freeze everything again and, with `merge`, fold an adapter into the weights: a plain model is left."""
+    if merge and isinstance(backbone.model, PeftModel):
+        backbone.model = backbone.model.merge_and_unload()
+    backbone.model.requires_grad_(False)
+    backbone.model.eval()
+
+
+def language_model(model: torch.nn.Module) -> torch.nn.Module:
+    """The text decoder inside a vision-language model (without its output head)."""
+    for name in ("text_model", "language_model"):
+        found = getattr(model.model, name, None)
+        if found is not None:
+            return found
+    raise ValueError(f"{type(model).__name__} has no text_model or language_model: not a model this tutorial knows")

@@ -1,0 +1,278 @@
+"""Images with captions, and the retrieval task made of them (GRACE, section 4.1: datasets and splits).
+
+An `ImageCaptionCorpus` comes from the Picturebook, from a Karpathy split file (Flickr8k, Flickr30K, MS-COCO) or from a
+bare folder of pictures. `make_task` says which images get an identifier, which captions train and which are queries.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import index as as_int
+from pathlib import Path, PurePath
+from typing import Any
+
+from PIL import Image
+
+from . import picturebook
+from .images import ImageCache, find_images, open_image, resolve_folder, resolve_inside, square
+
+SPLITS = ("train", "val", "test")
+PROTOCOLS = ("karpathy", "heldout-caption")
+PICTUREBOOK_SIZE = 256  # pixels, where no size is asked for
+_KARPATHY_SPLITS = {"train": "train", "restval": "train", "val": "val", "test": "test"}
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """One image. id: unique in its corpus; split: "train", "val" or "test"; captions: may be empty;
+    source: the file's path relative to the image folder, or the seed of a Picturebook scene."""
+
+    id: str
+    split: str
+    captions: tuple[str, ...]
+    source: str | int
+
+
+@dataclass(frozen=True)
+class Query:
+    """A caption used as a query. image: the corpus index of its image; caption: which caption of that image it is."""
+
+    text: str
+    image: int
+    caption: int
+
+
+@dataclass(frozen=True)
+class RetrievalTask:
+    """What to memorize, train on and evaluate; images are corpus indices. See `make_task`.
+
+    memorize: every image that gets an identifier (the full gallery); gallery: those that the reported recall searches;
+    uncaptioned: memorized images without a training query, which need pseudo-queries.
+    """
+
+    protocol: str
+    memorize: tuple[int, ...]
+    gallery: tuple[int, ...]
+    train_queries: tuple[Query, ...]
+    eval_queries: tuple[Query, ...]
+    uncaptioned: tuple[int, ...]
+
+
+class ImageCaptionCorpus:
+    """Images with captions and splits; pixels are drawn or read when asked for. Make one with a `from_...` method."""
+
+    def __init__(self, name: str, records: Sequence[ImageRecord], images_dir: Path | None = None,
+                 scenes: Sequence[Any] = (), meanings: Sequence[Sequence[Any]] = ()):
+        self.name = name
+        self.records = tuple(records)
+        self._images_dir = images_dir  # resolved; None for the Picturebook
+        self._scenes = scenes  # (N,) for the Picturebook, else empty
+        self._meanings = meanings  # (N, captions of the image), as `_scenes`
+        self._cache = ImageCache()
+
+    @classmethod
+    def from_picturebook(cls, n_train: int = 1000, n_val: int = 100, n_test: int = 300,
+                         seed: int = 0) -> ImageCaptionCorpus:
+        """Scenes of the tutorial's world, five captions each. More training scenes leave test and val unchanged."""
+        counts = {"train": n_train, "val": n_val, "test": n_test}
+        if min(counts.values()) < 0 or sum(counts.values()) == 0:
+            raise ValueError(f"numbers of scenes must be 0 or more, and not all 0: {counts}")
+        first = {"test": 0, "val": n_test, "train": n_test + n_val}
+        records, scenes, meanings = [], [], []
+        for split in SPLITS:
+            for number in range(first[split], first[split] + counts[split]):
+                scene_seed = picturebook.scene_seed("tutorial", seed, number)
+                scene = picturebook.sample_scene(scene_seed)
+                captions = picturebook.captions(scene, n=5)
+                texts = tuple(caption.text for caption in captions)
+                records.append(ImageRecord(f"scene-{seed}-{number:06d}", split, texts, scene_seed))
+                scenes.append(scene)
+                meanings.append(tuple(caption.meaning for caption in captions))
+        return cls("picturebook", records, scenes=tuple(scenes), meanings=tuple(meanings))
+
+    @classmethod
+    def from_karpathy(cls, json_path: str | Path, images_dir: str | Path) -> ImageCaptionCorpus:
+        """Karpathy's split file and the folder of its images; an entry's `filepath` (MS-COCO) is a subfolder of that.
+
+        `restval` counts as train. Raises FileNotFoundError (no such file, folder or image) or ValueError (not such a
+        JSON; unknown split; duplicate file; a file outside the folder); each names the file and says what to do.
+        """
+        json_path, folder = Path(json_path), resolve_folder(images_dir)
+        entries, name = _read_karpathy(json_path)
+        records, missing, seen = [], [], set()
+        for number, entry in enumerate(entries):
+            try:
+                record = _karpathy_record(entry)
+                path = resolve_inside(folder, str(record.source))
+            except ValueError as error:
+                raise ValueError(f"{json_path}, images[{number}]: {error}") from error
+            if record.id in seen:
+                raise ValueError(f"{json_path}, images[{number}]: file {record.id!r} is listed twice: remove one entry")
+            seen.add(record.id)
+            records.append(record)
+            if not path.is_file():
+                missing.append(record.id)
+        if missing:
+            raise FileNotFoundError(
+                f"{len(missing)} of {len(records)} images of {json_path} are not in {folder}, among them "
+                f"{', '.join(missing[:3])}: give the folder that these paths start from, or remove these entries")
+        bare = [record.id for record in records if not record.captions]
+        if bare:
+            warnings.warn(f"{json_path}: {len(bare)} of {len(records)} images have no caption (the first: {bare[0]}): "
+                          "they can be memorized, with pseudo-queries, but no query asks for them", stacklevel=2)
+        return cls(name, records, images_dir=folder)
+
+    @classmethod
+    def from_folder(cls, images_dir: str | Path) -> ImageCaptionCorpus:
+        """Every picture in a folder and its subfolders, sorted by path; no captions, all in split "test".
+
+        Hidden files and files of other kinds are passed over (with a warning for pictures of a format not read here).
+        """
+        folder = resolve_folder(images_dir)
+        records = [ImageRecord(name, "test", (), name) for name in find_images(folder)]
+        return cls(folder.name, records, images_dir=folder)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __repr__(self) -> str:
+        counts = Counter(record.split for record in self.records)
+        return f"ImageCaptionCorpus({self.name!r}, {', '.join(f'{counts[split]} {split}' for split in SPLITS)})"
+
+    def indices(self, split: str) -> list[int]:
+        """Corpus indices of the images of one split."""
+        if split not in SPLITS:
+            raise ValueError(f"unknown split {split!r}: expected one of {', '.join(SPLITS)}")
+        return [i for i, record in enumerate(self.records) if record.split == split]
+
+    def image(self, i: int, size: int | None = None) -> Image.Image:
+        """Image `i` as RGB, the caller's to change. size: pixels; the centre square at size x size. None: a file's full
+        size, the Picturebook's 256. Raises FileNotFoundError or ValueError (damaged file), naming the file."""
+        i = as_int(i)
+        if not 0 <= i < len(self):
+            raise IndexError(f"image {i} of a corpus of {len(self)}")
+        if size is not None and size < 1:
+            raise ValueError(f"size must be at least 1 pixel, not {size}")
+        return self._cache.get((i, size), lambda: self._make_image(i, size))
+
+    def _make_image(self, i: int, size: int | None) -> Image.Image:
+        if self._images_dir is None:
+            return picturebook.render(self._scenes[i], size or PICTUREBOOK_SIZE)
+        path = resolve_inside(self._images_dir, str(self.records[i].source))
+        if size is None:
+            return open_image(path)
+        return square(open_image(path, at_least=2 * size), size)
+
+    def meaning(self, i: int, j: int) -> Any | None:
+        """The `picturebook.Meaning` of caption `j` of image `i`; None where the corpus is not the Picturebook."""
+        return self._meanings[i][j] if self._scenes else None
+
+    def relevant(self, meanings: Sequence[Any], gallery: Sequence[int] | None = None) -> list[list[int]]:
+        """For each meaning, the images of `gallery` (default: all) that truly satisfy it, in the gallery's order.
+        Raises ValueError where the corpus is not the Picturebook: only there is the truth known."""
+        if not self._scenes:
+            raise ValueError(f"{self!r} is not the Picturebook: which images satisfy a caption is not known")
+        gallery = range(len(self)) if gallery is None else gallery
+        return [[i for i in gallery if picturebook.satisfies(self._scenes[i], meaning)] for meaning in meanings]
+
+
+def make_task(corpus: ImageCaptionCorpus, protocol: str = "karpathy", seed: int = 0) -> RetrievalTask:
+    """Divide a corpus into what is memorized, trained on and asked.
+
+    "karpathy", the paper's: train and test images are memorized, queries are all captions of the test images, and the
+    gallery is the test split. No caption of a test image trains. A bare folder of pictures gives no queries.
+    "heldout-caption", a photo collection with notes: every image is memorized with all its captions but one, drawn by
+    `seed`, and that one is the query; the gallery is every image. Copies of it among the image's captions do not train
+    either. An image without two different captions keeps what it has and is not asked for (a warning says how many).
+    """
+    if protocol == "karpathy":
+        test = corpus.indices("test")
+        if not test:
+            raise ValueError(f"{corpus!r} has no test split, so protocol 'karpathy' has no gallery: mark images as "
+                             "test, or use protocol 'heldout-caption'")
+        train = corpus.indices("train")
+        memorize, gallery = train + test, test
+        train_queries = [query for i in train for query in _queries(corpus, i)]
+        eval_queries = [query for i in test for query in _queries(corpus, i)]
+    elif protocol == "heldout-caption":
+        memorize = gallery = list(range(len(corpus)))
+        train_queries, eval_queries = [], []
+        for i in memorize:
+            training, heldout = _hold_out(corpus, i, seed)
+            train_queries += training
+            eval_queries += heldout
+        asked = {query.image for query in eval_queries}
+        unasked = [corpus.records[i].id for i in memorize if i not in asked]
+        if unasked:
+            warnings.warn(f"{len(unasked)} of {len(memorize)} images (the first: {unasked[0]}) have fewer than two "
+                          "different captions: they are memorized, but no query asks for them", stacklevel=2)
+    else:
+        raise ValueError(f"unknown protocol {protocol!r}: expected one of {', '.join(PROTOCOLS)}")
+    captioned = {query.image for query in train_queries}
+    uncaptioned = tuple(i for i in memorize if i not in captioned)
+    return RetrievalTask(protocol, tuple(memorize), tuple(gallery), tuple(train_queries), tuple(eval_queries),
+                         uncaptioned)
+
+
+def _queries(corpus: ImageCaptionCorpus, i: int) -> list[Query]:
+    return [Query(text, i, j) for j, text in enumerate(corpus.records[i].captions)]
+
+
+def _hold_out(corpus: ImageCaptionCorpus, i: int, seed: int) -> tuple[list[Query], list[Query]]:
+    """(training queries, the one held out or none) of image `i`; the draw depends on seed and image id alone."""
+    queries = _queries(corpus, i)
+    keys = [query.text.casefold().rstrip(" .!") for query in queries]
+    if len(set(keys)) < 2:
+        return queries, []
+    j = random.Random(f"{seed}/{corpus.records[i].id}").randrange(len(queries))
+    return [query for query, key in zip(queries, keys) if key != keys[j]], [queries[j]]
+
+
+def _read_karpathy(path: Path) -> tuple[list[Any], str]:
+    """(its list of images, its name) of a Karpathy split file."""
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}: give Karpathy's split file, e.g. dataset_flickr8k.json")
+    try:
+        data = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
+        raise ValueError(f"{path} is not a JSON file ({error}): give Karpathy's split file, unpacked, e.g. "
+                         "dataset_flickr8k.json") from error
+    entries = data.get("images") if isinstance(data, dict) else None
+    if not isinstance(entries, list) or not entries:
+        raise ValueError(f"{path} is JSON but not in Karpathy's layout: it needs a list 'images', not empty")
+    name = data.get("dataset")
+    return entries, name if isinstance(name, str) and name else path.stem
+
+
+def _karpathy_record(entry: Any) -> ImageRecord:
+    """Raises ValueError that says what is wrong with the entry."""
+    filename = entry.get("filename") if isinstance(entry, dict) else None
+    if not isinstance(filename, str) or not filename:
+        raise ValueError("no 'filename' (COCO's own annotation files have another layout: take Karpathy's split file)")
+    subfolder = entry.get("filepath", "")
+    if not isinstance(subfolder, str):
+        raise ValueError(f"{filename!r}: 'filepath' must be the name of a subfolder, not {subfolder!r}")
+    source = PurePath(subfolder, filename).as_posix()
+    split = entry.get("split")
+    if not isinstance(split, str) or split not in _KARPATHY_SPLITS:
+        raise ValueError(f"{filename!r}: unknown split {split!r}: expected one of {', '.join(_KARPATHY_SPLITS)}")
+    sentences = entry.get("sentences") or []
+    if not isinstance(sentences, list):
+        raise ValueError(f"{filename!r}: 'sentences' must be a list of captions")
+    captions = tuple(_caption(filename, sentence) for sentence in sentences)
+    return ImageRecord(source, _KARPATHY_SPLITS[split], tuple(filter(None, captions)), source)
+
+
+def _caption(filename: str, sentence: Any) -> str:
+    """The caption on one line ("" where blank): its `raw` text, else its tokens."""
+    text = sentence.get("raw") if isinstance(sentence, dict) else None
+    if text is None and isinstance(sentence, dict) and isinstance(sentence.get("tokens"), list):
+        text = " ".join(map(str, sentence["tokens"]))
+    if not isinstance(text, str):
+        raise ValueError(f"{filename!r}: a sentence has neither 'raw' text nor a list 'tokens': {str(sentence)[:60]}")
+    return " ".join(text.encode("utf-8", "replace").decode().split())  # half a surrogate pair becomes "?"

@@ -1,0 +1,88 @@
+"""The three sizes the same code runs at: `tiny` (laptop CPU), `colab` (one 16 GB GPU), `paper` (several GPUs)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .training import Recipe
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Sizes and sources of a run; everything else is the same code. Paths that start with "backbones/" are in the data
+    directory (see `data_dir`)."""
+
+    name: str
+    backbone: str  # folder inside data_dir(), or a Hub id
+    clip: str  # the same, or an open_clip "hf-hub:" name
+    image_size: int  # pixels a side, as the vision tower sees them
+    n_train: int
+    n_val: int
+    n_test: int
+    dtype: str = "float32"  # T4 GPUs have no bfloat16
+    feature_batch: int = 64  # images encoded at once
+    pseudo_queries: int = 20  # sampled captions for each image without human captions
+    caption_epochs: int = 0  # captioning fine-tune before sampling pseudo-queries (0: the backbone captions already)
+    clusters: int = 8  # k of the hierarchical k-means, branching of structured identifiers
+    leaf_size: int = 8  # c, most images in one leaf
+    num_beams: int = 10  # beams of constrained search
+    recipe: Recipe = field(default_factory=Recipe)  # how memorize and retrieve are trained
+
+    @property
+    def backbone_path(self) -> str:
+        """The backbone's folder, or its Hub id where it is not shipped."""
+        return _located(self.backbone)
+
+    @property
+    def clip_path(self) -> str:
+        """The CLIP model's folder, or its open_clip name where it is not shipped."""
+        return _located(self.clip)
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset("tiny", "backbones/tiny-vlm", "backbones/tiny-clip", 96, 1000, 100, 300),
+        Preset(
+            "colab", "HuggingFaceTB/SmolVLM-256M-Instruct", "hf-hub:laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
+            512, 6000, 1000, 1000, feature_batch=8, pseudo_queries=10, caption_epochs=1,
+            recipe=Recipe(rank=64, lr=2e-4, token_lr=1e-3, batch_size=64, memorize_epochs=8, retrieve_epochs=8),
+        ),
+        Preset(
+            "paper", "Qwen/Qwen2.5-VL-3B-Instruct", "hf-hub:laion/CLIP-ViT-L-14-laion2B-s32B-b82K",
+            392, 29000, 1014, 1000, dtype="bfloat16", feature_batch=8, pseudo_queries=5, caption_epochs=1,
+            clusters=30, leaf_size=30,
+            recipe=Recipe(rank=128, lr=1e-4, token_lr=5e-4, batch_size=256, memorize_epochs=5, retrieve_epochs=5),
+        ),
+    )
+}
+
+
+def get_preset(name: str | None = None) -> Preset:
+    """The preset called `name`, else the one that GCR_PRESET names, else `tiny`. Raises ValueError for another name."""
+    name = name or os.environ.get("GCR_PRESET") or "tiny"
+    if name not in PRESETS:
+        raise ValueError(f"no preset {name!r}: choose one of {', '.join(PRESETS)} (argument, or GCR_PRESET)")
+    return PRESETS[name]
+
+
+def data_dir() -> Path:
+    """The folder with shipped backbones and artifacts: GCR_DATA, else `data/` beside the clone this package runs from.
+
+    Raises FileNotFoundError, saying what to do, where there is none.
+    """
+    chosen = os.environ.get("GCR_DATA")
+    path = Path(chosen).expanduser() if chosen else Path(__file__).resolve().parent.parent / "data"
+    if not path.is_dir():
+        where = f"GCR_DATA={chosen} is not a folder" if chosen else f"there is no {path}"
+        raise FileNotFoundError(
+            f"the tutorial's data folder was not found ({where}). Clone the repository and install it in place "
+            "(`pip install -e .`), or set GCR_DATA to the clone's data/ folder"
+        )
+    return path
+
+
+def _located(name: str) -> str:
+    return str(data_dir() / name) if name.startswith("backbones/") else name

@@ -1,0 +1,222 @@
+"""Learning to memorize (image -> identifier) and learning to retrieve (query -> identifier): GRACE sections 3.3 and 3.4.
+
+Both tasks are next-token prediction with the loss on the identifier and its end token only, so one loop serves them
+(and the captioner behind pseudo-queries). Images enter as cached vision features. An image is named by its *row*: its
+place in `task.memorize`, in the features and in the identifiers alike.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from zlib import crc32
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from .adaptation import adapt, finish
+from .backbone import (CAPTION_INSTRUCTION, MEMORIZE_INSTRUCTION, RETRIEVE_INSTRUCTION, Backbone, prompt_ids,
+                       prompt_text)
+from .batching import Example, collate, length_bucketed_batches
+from .features import merge_features
+from .optimization import TrainingState, parameter_groups, warmup_cosine
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model learns its identifiers. The defaults suit tiny-vlm and 1,300 images (minutes on two CPU cores)."""
+
+    schedule: str = "sequential"  # memorize, then retrieve; or "joint": both at once (the official code)
+    trainable: str = "lora"  # or "full": every weight of the language model
+    rank: int = 64
+    alpha: int | None = None  # LoRA scale is alpha / rank; None means alpha = rank
+    lr: float = 2e-3
+    token_lr: float = 1e-2  # of the new tokens' embedding rows (LoRA only; "full" trains them at `lr`)
+    batch_size: int = 64  # examples a process and step
+    memorize_epochs: int = 10
+    retrieve_epochs: int = 8
+    memorize_share: float = 0.0  # memorize examples mixed into the retrieve step, as a share of its queries
+    warmup: float = 0.05  # share of the steps with rising learning rate; a cosine to zero follows
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.0
+    accumulation: int = 1  # batches a step
+    mixed_precision: str = "no"  # or "fp16" (T4), "bf16"
+
+    def __post_init__(self) -> None:
+        choices = {"schedule": ("sequential", "joint"), "trainable": ("lora", "full"),
+                   "mixed_precision": ("no", "fp16", "bf16")}
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name}={getattr(self, name)!r}: choose one of {', '.join(allowed)}")
+
+
+@dataclass
+class History:
+    """What training did: loss of every step and wall-clock seconds, by stage ("memorize", "retrieve", "joint" ...)."""
+
+    losses: dict[str, list[float]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def target_ids(backbone: Backbone, codes: Sequence[Sequence[str]]) -> list[list[int]]:
+    """Token ids of identifiers (token strings per image), each closed by the end-of-identifier token.
+
+    Raises ValueError for a code that the tokenizer does not know: add the identifiers' new tokens first.
+    """
+    vocabulary = backbone.tokenizer.get_vocab()
+    missing = sorted({code for path in codes for code in path if code not in vocabulary})
+    if missing:
+        raise ValueError(f"not in the vocabulary: {missing[:5]}; call add_tokens(backbone, identifiers.new_tokens) first")
+    return [[vocabulary[code] for code in path] + [backbone.end_id] for path in codes]
+
+
+def memorize_examples(backbone: Backbone, targets: Sequence[Sequence[int]]) -> list[Example]:
+    """One image -> identifier example for each row; `targets` are token ids with the end token (see `target_ids`)."""
+    prompt = tuple(prompt_ids(backbone, MEMORIZE_INSTRUCTION, image=True))
+    return [Example(prompt, tuple(target), row) for row, target in enumerate(targets)]
+
+
+def retrieve_examples(backbone: Backbone, queries: Sequence[tuple[str, int]],
+                      targets: Sequence[Sequence[int]]) -> list[Example]:
+    """Query -> identifier examples from (text, row) pairs."""
+    prompts = retrieve_prompts(backbone, [text for text, _ in queries])
+    return [Example(tuple(ids), tuple(targets[row]), None) for ids, (_, row) in zip(prompts, queries, strict=True)]
+
+
+def retrieve_prompts(backbone: Backbone, queries: Sequence[str]) -> list[list[int]]:
+    """Token ids of the retrieve prompt of each query: the same in training and in search."""
+    if not queries:
+        return []
+    texts = [prompt_text(backbone, RETRIEVE_INSTRUCTION.format(query=query), image=False) for query in queries]
+    return backbone.tokenizer(texts, add_special_tokens=False)["input_ids"]
+
+
+def caption_examples(backbone: Backbone, captions: Sequence[tuple[str, int]]) -> list[Example]:
+    """Image -> caption examples from (text, row) pairs; the answer starts with a space and ends with the end token."""
+    if not captions:
+        return []
+    prompt = tuple(prompt_ids(backbone, CAPTION_INSTRUCTION, image=True))
+    answers = backbone.tokenizer([" " + text for text, _ in captions], add_special_tokens=False)["input_ids"]
+    return [Example(prompt, (*ids, backbone.end_id), row) for ids, (_, row) in zip(answers, captions, strict=True)]
+
+
+class TargetLoss(nn.Module):
+    """Cross-entropy of target tokens given the prompt: the whole forward pass, so that it can be wrapped (DDP)."""
+
+    def __init__(self, backbone: Backbone, label_smoothing: float = 0.0) -> None:
+        super().__init__()
+        self.backbone, self.model, self.label_smoothing = backbone, backbone.model, label_smoothing
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None, labels: torch.Tensor,
+                features: torch.Tensor | None = None, image_rows: torch.Tensor | None = None) -> torch.Tensor:
+        """Mean loss over the target tokens: input_ids (B, L) padded on the left, labels (B, T) aligned on the right."""
+        embeddings = self.model.get_input_embeddings()(input_ids)  # (B, L, H)
+        if features is not None:
+            merged = merge_features(self.backbone, input_ids[image_rows], features)
+            embeddings = embeddings.index_copy(0, image_rows, merged)
+        positions = None if attention_mask is None else (attention_mask.cumsum(1) - 1).clamp(min=0)
+        # Targets end every row, so the head is needed at the last T positions only.
+        logits = self.model(inputs_embeds=embeddings, attention_mask=attention_mask, position_ids=positions,
+                            use_cache=False, logits_to_keep=labels.shape[1]).logits  # (B, T, V)
+        return nn.functional.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(),
+                                           label_smoothing=self.label_smoothing)  # -100 is ignored
+
+
+def train(backbone: Backbone, examples: Sequence[Example], *, epochs: int, recipe: Recipe,
+          features: torch.Tensor | None = None, seed: int = 0, callback: Callable[[int, int, float], None] | None = None,
+          checkpoint: str | Path | None = None, checkpoint_seconds: float = 60.0) -> tuple[list[float], float]:
+    """Train what is trainable in `backbone.model` (see `adapt`); returns the loss of every step and the seconds taken.
+
+    `callback(step, total, loss)` is called after each step. With `checkpoint` (a file) the state is saved every
+    `checkpoint_seconds`; started again with the same arguments, training goes on from there to the same result.
+    """
+    device = backbone.device
+    accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=recipe.mixed_precision,
+                              gradient_accumulation_steps=recipe.accumulation)
+    lengths = [len(example) for example in examples]
+    batches = length_bucketed_batches(lengths, recipe.batch_size, epochs, seed)
+    batches = batches[accelerator.process_index :: accelerator.num_processes]
+    total = len(batches)
+    groups = parameter_groups(backbone.model, recipe.lr, recipe.token_lr, recipe.weight_decay)
+    optimizer = torch.optim.AdamW(groups, fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(recipe.warmup, total // recipe.accumulation))
+    loss_model, optimizer = accelerator.prepare(TargetLoss(backbone, recipe.label_smoothing), optimizer)
+    signature = f"{recipe} seed={seed} batches={total} data={crc32(repr(list(examples)).encode())}"
+    run = TrainingState(checkpoint, backbone.model, optimizer, schedule, signature)
+    losses, seconds = run.restore()
+    started = saved = time.monotonic()
+
+    loss_model.train()
+    for step in range(len(losses), total):
+        batch = collate([examples[i] for i in batches[step]], backbone.pad_id, features, device)
+        with accelerator.accumulate(loss_model):
+            loss = loss_model(**batch)
+            accelerator.backward(loss)
+            if accelerator.sync_gradients:
+                accelerator.clip_grad_norm_(loss_model.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            if accelerator.sync_gradients:
+                schedule.step()
+        losses.append(loss.item())
+        if callback is not None:
+            callback(step + 1, total, losses[-1])
+        if time.monotonic() - saved > checkpoint_seconds:
+            run.save(losses, seconds + time.monotonic() - started)
+            saved = time.monotonic()
+    loss_model.eval()
+    seconds += time.monotonic() - started
+    run.save(losses, seconds)
+    return losses, seconds
+
+
+def fine_tune(backbone: Backbone, targets: Sequence[Sequence[int]], queries: Sequence[tuple[str, int]], *,
+              features: torch.Tensor, recipe: Recipe | None = None, seed: int = 0, merge: bool = True,
+              progress: Callable[[str, int, int, float], None] | None = None,
+              checkpoint: str | Path | None = None) -> History:
+    """Write identifiers into the parameters: `targets` (token ids with end token, one an image row) are learned from
+    `features` (N, S, H) and from `queries` ((text, row) pairs: captions and pseudo-queries).
+
+    Changes `backbone.model`: with `merge` LoRA weights are folded in at the end, else it is left a peft model.
+    `progress(stage, step, total, loss)` is called after each step; `checkpoint` is a folder (see `train`).
+    Raises ValueError where rows do not match.
+    """
+    recipe = recipe or Recipe()
+    if len(features) != len(targets):
+        raise ValueError(f"{len(features)} images' features for {len(targets)} identifiers: pass one identifier a row")
+    bad = [row for _, row in queries if not 0 <= row < len(targets)]
+    if bad:
+        raise ValueError(f"queries name rows {sorted(set(bad))[:5]}, but there are {len(targets)} images")
+    new_ids = sorted({token for target in targets for token in target} - {backbone.end_id})
+    adapt(backbone, trainable=recipe.trainable, rank=recipe.rank, alpha=recipe.alpha, token_ids=new_ids, seed=seed)
+    history = History()
+    for number, (stage, examples, epochs) in enumerate(_stages(backbone, targets, queries, recipe)):
+        report = None if progress is None else (lambda *at, stage=stage: progress(stage, *at))
+        file = None if checkpoint is None else Path(checkpoint) / f"{number}_{stage}.pt"
+        history.losses[stage], history.seconds[stage] = train(
+            backbone, examples, epochs=epochs, recipe=recipe, features=features, seed=seed + number,
+            callback=report, checkpoint=file)
+    finish(backbone, merge)
+    return history
+
+
+def _stages(backbone: Backbone, targets: Sequence[Sequence[int]], queries: Sequence[tuple[str, int]],
+            recipe: Recipe) -> Iterator[tuple[str, list[Example], int]]:
+    """(name, examples, epochs) of each stage that has anything to learn. Both schedules see the same examples as often."""
+    memorize, retrieve = memorize_examples(backbone, targets), retrieve_examples(backbone, queries, targets)
+    if recipe.schedule == "joint" and retrieve and recipe.retrieve_epochs:
+        copies = round(recipe.memorize_epochs / recipe.retrieve_epochs * len(memorize))
+        yield "joint", retrieve + _cycle(memorize, copies), recipe.retrieve_epochs
+        return
+    if recipe.memorize_epochs:
+        yield "memorize", memorize, recipe.memorize_epochs
+    if retrieve and recipe.retrieve_epochs:
+        mixed_in = _cycle(memorize, round(recipe.memorize_share * len(retrieve)))
+        yield "retrieve", retrieve + mixed_in, recipe.retrieve_epochs
+
+
+def _cycle(examples: list[Example], count: int) -> list[Example]:
+    return [examples[i % len(examples)] for i in range(count)]

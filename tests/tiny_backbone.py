@@ -1,0 +1,18 @@
+"""A very small random tiny-vlm for tests (under a second to build)."""
+
+import random
+
+from gcr_tutorial.backbone import Backbone, build_tiny_vlm, train_tokenizer
+
+WORDS = "a man woman boy girl dog red blue green ball kite beach park running sitting holding near the in on".split()
+
+
+def captions(n: int, seed: int = 0) -> list[str]:
+    rng = random.Random(seed)
+    return [" ".join(rng.choices(WORDS, k=rng.randint(3, 8))).capitalize() + "." for _ in range(n)]
+
+
+def tiny_backbone(seed: int = 0, **sizes) -> Backbone:
+    sizes = dict(image_size=24, patch=6, hidden=32, heads=2, vision_layers=1, text_layers=2, vision_mlp=64,
+                 text_mlp=64) | sizes
+    return Backbone(*build_tiny_vlm(train_tokenizer(captions(300), 600), seed=seed, **sizes))
