@@ -14,7 +14,7 @@ RUN := sh -c 'what=$$1; usual=$$2; shift 2; echo "==> $$what (usually $$usual)";
 	took=$$(($$(date +%s) - start)); if [ $$code = 0 ]; then end=done; else end="FAILED (exit status $$code)"; fi; \
 	echo "==> $$what: $$end, $$((took / 60)) min $$((took % 60)) s"; exit $$code' run
 
-.PHONY: help setup tutorial test soak lab bench notebooks clean another-python
+.PHONY: help setup tutorial test soak lab bench notebooks clean anew
 .DEFAULT_GOAL := help
 
 help:
@@ -30,21 +30,21 @@ help:
 setup: $(STAMP)
 	@echo "==> set-up: $(VENV) is ready. Next: make lab, or make tutorial"
 
-# The stamp holds a checksum of its inputs, so that a checkout which only touches the files installs nothing, and the
-# interpreter asked for, so that another PYTHON= makes .venv anew.
+# .venv is made anew only if it is missing or broken, or if PYTHON= asks for another interpreter than it has.
+BASE := import sys; print(sys.base_prefix, *sys.version_info[:2])
 ifneq ($(PYTHON),)
-ifneq ($(PYTHON),$(shell sed -n 2p $(STAMP) 2>/dev/null))
-$(STAMP): another-python
+ifneq ($(shell { "$(PYTHON)" -c '$(BASE)'; } 2>/dev/null),$(shell { $(PY) -c '$(BASE)'; } 2>/dev/null))
+ANEW := yes
+$(STAMP): anew
 endif
 endif
-another-python:
-	@rm -rf $(VENV)
+anew: ;
 
+# The stamp holds a checksum of its inputs: a checkout that touches them without changing them installs nothing.
 CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3 python)
 $(STAMP): pyproject.toml constraints.txt
 	@inputs="$$(cat pyproject.toml constraints.txt | cksum)"; \
-	if [ "$$(sed -n 1p $@ 2>/dev/null)" = "$$inputs" ] && $(PY) -c '' 2>/dev/null; then touch $@; exit 0; fi; \
-	if ! $(PY) -m pip --version >/dev/null 2>&1; then \
+	if [ -n "$(ANEW)" ] || ! $(PY) -m pip --version >/dev/null 2>&1; then \
 		python=; \
 		for candidate in $(CANDIDATES); do \
 			if "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; \
@@ -58,9 +58,11 @@ $(STAMP): pyproject.toml constraints.txt
 		$(RUN) "set-up 1/2: $(VENV) with $$("$$python" --version)" "10 seconds" "$$python" -m venv --clear $(VENV) \
 			|| exit 1; \
 	fi; \
+	if [ "$$(cat $@ 2>/dev/null)" = "$$inputs" ]; then touch $@; exit 0; fi; \
 	$(RUN) "set-up 2/2: packages" "2 to 4 minutes, most of it torch" \
-		$(PY) -m pip install --disable-pip-version-check --no-input -c constraints.txt -e ".[test]" || exit 1; \
-	printf '%s\n%s\n' "$$inputs" "$(PYTHON)" > $@
+		$(PY) -m pip install --disable-pip-version-check --no-input --no-compile -c constraints.txt -e ".[test]" \
+		|| exit 1; \
+	echo "$$inputs" > $@
 
 tutorial: $(STAMP)
 	@$(RUN) "tutorial: memorize 1,300 images, then find them by sentence" "15 minutes on 2 cores" \

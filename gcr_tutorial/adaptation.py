@@ -5,6 +5,7 @@ The vision tower and the connector stay frozen, so that cached image features st
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -37,7 +38,8 @@ def adapt(backbone: Backbone, *, trainable: str = "lora", rank: int = 64, alpha:
             embeddings["lm_head"] = list(token_ids)
         config = LoraConfig(r=rank, lora_alpha=alpha or rank, lora_dropout=0.0, target_modules=LORA_LAYERS,
                             trainable_token_indices=embeddings, task_type="CAUSAL_LM")
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
             torch.manual_seed(seed)
             backbone.model = get_peft_model(model, config)
     else:

@@ -1,4 +1,4 @@
-"""The multimodal language model whose parameters become the memory (the "MLLM" of GRACE section 3.1).
+"""The multimodal language model whose parameters become the memory (GRACE's "MLLM").
 
 `tiny-vlm` is an `Idefics3ForConditionalGeneration`, the class SmolVLM-256M/500M-Instruct load as: a vision transformer
 (SigLIP style), a pixel-shuffle connector, a Llama text model with tied embeddings. Everything here goes through plain

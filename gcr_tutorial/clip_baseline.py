@@ -158,7 +158,7 @@ def fine_tune_clip(clip: Clip, images: Sequence[Image.Image], pairs: Sequence[tu
     batch_size = min(batch_size, len(rows))
     steps_per_epoch = len(rows) // batch_size
     total = epochs * steps_per_epoch
-    optimizer = clip_optimizer(clip.model, lr, weight_decay)
+    optimizers = clip_optimizers(clip.model, lr, weight_decay)
     rng = np.random.default_rng(seed)
     encode_images, encode_texts = training_encoders(clip.model)
     bf16 = clip.device.type == "cpu" and cpu_has_bf16() if bf16 is None else bf16
@@ -171,9 +171,8 @@ def fine_tune_clip(clip: Clip, images: Sequence[Image.Image], pairs: Sequence[tu
             for start in range(0, steps_per_epoch * batch_size, batch_size):
                 batch = shuffled[start:start + batch_size].tolist()
                 texts, owner = draw_captions([captions[row] for row in batch], captions_per_image, rng)
-                for group in optimizer.param_groups:
-                    group["lr"] = lr * warmup_cosine((step + 0.5) / total, warmup)
-                loss = contrastive_step(clip, optimizer, encode_images, encode_texts, pixels.batch(batch),
+                set_lr(optimizers, lr * warmup_cosine((step + 0.5) / total, warmup))
+                loss = contrastive_step(clip, optimizers, encode_images, encode_texts, pixels.batch(batch),
                                         clip.tokenizer(texts), owner, bf16)
                 epoch_loss += loss / steps_per_epoch
                 step += 1
@@ -185,7 +184,7 @@ def fine_tune_clip(clip: Clip, images: Sequence[Image.Image], pairs: Sequence[tu
     return {"loss": losses, "seconds": time.perf_counter() - started, "steps": step}
 
 
-def contrastive_step(clip: Clip, optimizer: torch.optim.Optimizer, encode_images: Callable[[Tensor], Tensor],
+def contrastive_step(clip: Clip, optimizers: Sequence[torch.optim.Optimizer], encode_images: Callable[[Tensor], Tensor],
                      encode_texts: Callable[[Tensor], Tensor], pixels: Tensor, tokens: Tensor, owner: Tensor,
                      bf16: bool) -> float:
     """One optimisation step on `pixels` (B, 3, S, S) and `tokens` (C, L) whose images are rows `owner` (C,)."""
@@ -195,10 +194,11 @@ def contrastive_step(clip: Clip, optimizer: torch.optim.Optimizer, encode_images
         captions = encode_texts(tokens.to(device))
     loss = contrastive_loss(F.normalize(images.float(), dim=-1), F.normalize(captions.float(), dim=-1),
                             owner.to(device), clip.model.logit_scale.exp())
-    optimizer.zero_grad(set_to_none=True)
+    clip.model.zero_grad(set_to_none=True)
     loss.backward()
     nn.utils.clip_grad_norm_(clip.model.parameters(), 1.0)
-    optimizer.step()
+    for optimizer in optimizers:
+        optimizer.step()
     with torch.no_grad():
         clip.model.logit_scale.clamp_(0.0, float(np.log(100)))  # as in CLIP
     return loss.item()
@@ -211,14 +211,29 @@ def training_encoders(model: nn.Module) -> tuple[Callable[[Tensor], Tensor], Cal
     return model.encode_image, model.encode_text
 
 
-def clip_optimizer(model: nn.Module, lr: float, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW with weight decay on the weight matrices only (not on biases, norms, embeddings, positions, logit scale)."""
-    decayed, plain = [], []
+def clip_optimizers(model: nn.Module, lr: float, weight_decay: float, muon: bool = False) -> list[torch.optim.Optimizer]:
+    """AdamW with weight decay on the weight matrices only (not on biases, norms, embeddings, positions, logit scale).
+    With `muon` the matrices inside the transformer blocks go to Muon instead (Jordan et al., 2024), its steps scaled to
+    AdamW's size so that one `lr` serves both: fewer steps to the same loss, at some more time a step."""
+    hidden, decayed, plain = [], [], []
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            (plain if parameter.ndim < 2 or "embedding" in name else decayed).append(parameter)
+            vector = parameter.ndim < 2 or "embedding" in name
+            (plain if vector else hidden if muon and "resblocks" in name else decayed).append(parameter)
     groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.98), eps=1e-6)
+    adamw = torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.98), eps=1e-6)
+    if not muon:
+        return [adamw]
+    if not hasattr(torch.optim, "Muon"):
+        raise ValueError(f"PyTorch {torch.__version__} has no Muon optimizer: update it, or pass muon=False")
+    return [adamw, torch.optim.Muon(hidden, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")]
+
+
+def set_lr(optimizers: Sequence[torch.optim.Optimizer], lr: float) -> None:
+    """Give every parameter group the learning rate `lr`."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = lr
 
 
 def warmup_cosine(fraction: float, warmup: float) -> float:

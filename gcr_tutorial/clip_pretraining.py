@@ -26,8 +26,8 @@ from transformers import PreTrainedTokenizerFast
 
 from gcr_tutorial.checkpoints import load_checkpoint, save_checkpoint
 from gcr_tutorial.clip_baseline import (
-    CONFIG_FILE, WEIGHTS_FILE, Clip, clip_optimizer, contrastive_step, cpu_has_bf16, draw_captions, embed_images,
-    embed_texts, evaluating, open_clip_parts, warmup_cosine, zero_shot_rankings,
+    CONFIG_FILE, WEIGHTS_FILE, Clip, clip_optimizers, contrastive_step, cpu_has_bf16, draw_captions, embed_images,
+    embed_texts, evaluating, open_clip_parts, set_lr, warmup_cosine, zero_shot_rankings,
 )
 from gcr_tutorial.clip_towers import caption_ends, fast_encode_images, fast_encode_texts, training_flops
 
@@ -109,7 +109,7 @@ def save_clip_weights(clip: Clip, folder: str | Path) -> None:
 
 def pretrain_clip(bank, out_dir: str | Path, *, minutes: float, tokenizer_texts: Iterable[str], batch_size: int = 256,
                   captions_per_image: int = 2, lr: float = 1e-3, weight_decay: float = 0.1, warmup: float = 0.03,
-                  patch_dropout: float = 0.0, dropout_until: float = 0.8, vocab_size: int = 2000,
+                  muon: bool = False, patch_dropout: float = 0.0, dropout_until: float = 0.8, vocab_size: int = 2000,
                   shape: dict[str, Any] | None = None, seed: int = 0, threads: int = 1, bf16: bool | None = None,
                   checkpoint: str | Path | None = None, save_every: float = 60.0,
                   evaluate: Callable[[Clip], dict[str, float]] | None = None, evaluate_every: float = 600.0,
@@ -137,7 +137,7 @@ def pretrain_clip(bank, out_dir: str | Path, *, minutes: float, tokenizer_texts:
     batch_size = min(batch_size, len(bank))
     settings = {"images": len(bank), "image_size": size, "batch_size": batch_size, "lr": lr, "seed": seed,
                 "captions_per_image": captions_per_image, "weight_decay": weight_decay, "warmup": warmup,
-                "patch_dropout": patch_dropout, "dropout_until": dropout_until, "shape": shape or {}}
+                "muon": muon, "patch_dropout": patch_dropout, "dropout_until": dropout_until, "shape": shape or {}}
     saved = load_checkpoint(checkpoint)
     if saved is not None and json.loads(saved["settings"]) != settings:
         raise ValueError(f"{checkpoint} was made with other settings ({saved['settings']}): delete it to start anew, "
@@ -147,18 +147,19 @@ def pretrain_clip(bank, out_dir: str | Path, *, minutes: float, tokenizer_texts:
     aside = out_dir.with_name(out_dir.name + ".writing")
     shutil.rmtree(aside, ignore_errors=True)
     clip = new_clip(aside, tokenizer, clip_config(tokenizer, image_size=size, **(shape or {})), seed)
-    optimizer = clip_optimizer(clip.model, lr, weight_decay)
+    optimizers = clip_optimizers(clip.model, lr, weight_decay, muon)
     run = {"seconds": 0.0, "step": 0, "captions": 0, "flops": 0.0, "history": []}
     seen = torch.zeros(len(bank), max(map(len, bank.captions)), dtype=torch.bool)  # which captions were visited
     if saved is not None:
         clip.model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
+        for optimizer, state in zip(optimizers, saved["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
         run, seen = saved["run"], saved["seen"]
         progress(f"tiny-clip: going on from {checkpoint} at step {run['step']:,}, {_clock(run['seconds'])} trained")
 
     def save() -> None:
         save_checkpoint(checkpoint, {
-            "model": clip.model.state_dict(), "optimizer": optimizer.state_dict(), "run": run, "seen": seen,
+            "model": clip.model.state_dict(), "optimizers": [o.state_dict() for o in optimizers], "run": run, "seen": seen,
             "settings": json.dumps(settings), "tokenizer": tokenizer.backend_tokenizer.to_str(),
             "context_length": tokenizer.model_max_length})
 
@@ -180,12 +181,11 @@ def pretrain_clip(bank, out_dir: str | Path, *, minutes: float, tokenizer_texts:
         while run["seconds"] < budget:
             started = clock()
             fraction = run["seconds"] / budget
-            for group in optimizer.param_groups:
-                group["lr"] = lr * max(1e-3, warmup_cosine(fraction, warmup))
+            set_lr(optimizers, lr * max(1e-3, warmup_cosine(fraction, warmup)))
             dropped = patch_dropout if fraction < dropout_until else 0.0
             batch = _batch(bank, run["step"], batch_size, captions_per_image, dropped, clip, seed)
             pixels, texts, tokens, owner, keep = batch
-            loss = contrastive_step(clip, optimizer, lambda p: fast_encode_images(clip.model, p, keep),
+            loss = contrastive_step(clip, optimizers, lambda p: fast_encode_images(clip.model, p, keep),
                                     lambda t: fast_encode_texts(clip.model, t), pixels, tokens, owner, bf16)
             if not np.isfinite(loss):
                 raise FloatingPointError(f"the loss became {loss} at step {run['step']}: try a lower lr than {lr}")

@@ -275,8 +275,9 @@ def run_doctor(checks: Iterable[Callable[[], Finding | list[Finding]]] | None = 
     if checks is None:
         print("Checking the environment (a few seconds: torch is loaded in a process of its own) ...", flush=True)
         probe = probe_torch()
-        checks = (check_python, check_packages, lambda: check_torch(probe), lambda: check_gpu(probe), check_cores,
-                  check_memory, check_disk, check_data)
+        checks = [check_python, check_packages, lambda: check_torch(probe), lambda: check_gpu(probe), check_cores,
+                  check_memory, check_disk]
+        checks += [check_data] if probe.torchvision else []  # it imports torch, here
     findings: list[Finding] = []
     for check in checks:
         try:

@@ -103,7 +103,7 @@ def _place(ranking: Sequence[int], target: int) -> float:
 
 def _check(n_rankings: int, n_targets: int, ks: Sequence[int]) -> None:
     if n_rankings != n_targets:
-        raise ValueError(f"{n_rankings} rankings for {n_targets} queries: give an empty ranking where a query found nothing")
+        raise ValueError(f"{n_rankings} rankings for {n_targets} queries: where nothing was found, give an empty one")
     if n_targets == 0:
         raise ValueError("no queries to evaluate")
     if not ks or min(ks) < 1:

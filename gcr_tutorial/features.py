@@ -41,7 +41,7 @@ def image_features(backbone: Backbone, images: Iterable[Image.Image] | np.ndarra
         values = pixels(backbone, chunk).to(backbone.device, backbone.model.dtype)  # (B, 1, 3, S, S)
         per_image = backbone.model.get_image_features(values).pooler_output  # B tensors (image_seq_len, hidden)
         if len({len(vectors) for vectors in per_image}) > 1 or len(per_image) != len(chunk):
-            raise ValueError("images became different numbers of vectors: resize them to one size, switch splitting off")
+            raise ValueError("images became different numbers of vectors: resize them to one size, without splitting")
         batches.append(torch.stack(tuple(per_image)).cpu())
         done += len(chunk)
         if progress is not None:

@@ -39,14 +39,14 @@ class Identifiers:
 
     def __post_init__(self) -> None:
         if len(self.codes) != len(self.image_ids) or not self.codes:
-            raise ValueError(f"{len(self.codes)} identifiers for {len(self.image_ids)} images: need one each, at least one")
+            raise ValueError(f"{len(self.codes)} identifiers for {len(self.image_ids)} images: need one each")
         for name, values in (("image id", self.image_ids), ("new token", self.new_tokens), ("identifier", self.codes)):
             if len(set(values)) != len(values):
                 seen: set = set()
                 twice = next(v for v in values if v in seen or seen.add(v))
                 raise ValueError(f"the {name} {twice!r} occurs twice: every one must be unique")
         if not all(self.codes):
-            raise ValueError(f"image {self.image_ids[list(map(bool, self.codes)).index(False)]!r} has an empty identifier")
+            raise ValueError(f"image {self.image_ids[self.codes.index(())]!r} has an empty identifier")
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -66,7 +66,7 @@ class Identifiers:
         sequences = [[vocabulary[token] for token in code] + [end_id] for code in self.codes]
         for image_id, ids in zip(self.image_ids, sequences):
             if end_id in ids[:-1]:
-                raise ValueError(f"the identifier of image {image_id!r} contains the end token {end_id}: choose another")
+                raise ValueError(f"the identifier of image {image_id!r} contains the end token {end_id}")
         return sequences
 
     def save(self, path: str | Path) -> None:
@@ -82,7 +82,7 @@ class Identifiers:
         """Read what `save` wrote. Raises FileNotFoundError, or ValueError for a damaged file."""
         path = Path(path)
         if not path.is_file():
-            raise FileNotFoundError(f"{path} is missing: make the identifiers with make_identifiers and save them there")
+            raise FileNotFoundError(f"{path} is missing: make identifiers with make_identifiers and save them there")
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
             if stored["version"] != FORMAT_VERSION:
@@ -123,8 +123,8 @@ def make_identifiers(
         return Identifiers(kind, codes, image_ids, tuple(code[0] for code in codes))
     if kind == "structured":
         if embeddings is None or len(embeddings) != len(image_ids):
-            given = "none" if embeddings is None else str(len(embeddings))
-            raise ValueError(f"structured identifiers need one image embedding for each of {len(image_ids)} images, got {given}")
+            given = "none" if embeddings is None else len(embeddings)
+            raise ValueError(f"structured identifiers of {len(image_ids)} images need as many embeddings, got {given}")
         paths = cluster_paths(embeddings, clusters, leaf_size, seed)
         codes = tuple(tuple(f"<l{level}_{code}>" for level, code in enumerate(path)) for path in paths)
         used = {(level, code) for path in paths for level, code in enumerate(path)}
@@ -146,7 +146,7 @@ def cluster_paths(
     """
     points = np.ascontiguousarray(embeddings, dtype=np.float32)
     if points.ndim != 2 or 0 in points.shape or not np.isfinite(points).all():
-        raise ValueError(f"embeddings must be a finite (N, D) array with N, D >= 1, got shape {points.shape} or NaN/inf in it")
+        raise ValueError(f"embeddings must be (N, D), not empty, without NaN or infinity; got shape {points.shape}")
     if clusters < 2 or leaf_size < 1:
         raise ValueError(f"need clusters >= 2 and leaf_size >= 1, got {clusters} and {leaf_size}")
     points = points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
@@ -190,7 +190,7 @@ def balanced_kmeans(points: np.ndarray, clusters: int, seed: int = 0) -> np.ndar
     """k-means labels (N,) of points (N, D) with at most 2 * ceil(N / clusters) points a cluster (ceil(N / clusters)
     for fewer than 4 clusters). FAISS where it is installed, else scikit-learn.
 
-    A cluster that is wanted by too many keeps the nearest ones; the others go to their next choice (deferred acceptance).
+    A cluster wanted by too many keeps the nearest; the others go to their next choice (deferred acceptance).
     """
     n = len(points)
     clusters = min(clusters, n)
@@ -210,21 +210,39 @@ def balanced_kmeans(points: np.ndarray, clusters: int, seed: int = 0) -> np.ndar
 
 
 def _kmeans_centroids(points: np.ndarray, clusters: int, seed: int) -> np.ndarray:
-    points = np.ascontiguousarray(points, dtype=np.float32)
+    """(clusters, D) centroids of a sample of the points, from k-means++ seeds; the same seed gives the same ones."""
+    rng = np.random.default_rng(seed)
+    sample = np.ascontiguousarray(points[rng.permutation(len(points))[: 256 * clusters]], dtype=np.float32)
+    seeds = _kmeans_seeds(sample, clusters, rng)
     try:
         import faiss
     except ImportError:
         from sklearn.cluster import KMeans
+        from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
-        sample = np.random.default_rng(seed).permutation(len(points))[: 256 * clusters]
-        distinct = min(clusters, len(np.unique(points[sample], axis=0)))  # duplicates: scikit-learn warns otherwise
-        found = KMeans(distinct, n_init=1, random_state=seed).fit(points[sample]).cluster_centers_
-        return found[np.arange(clusters) % distinct].astype(np.float32)
-    kmeans = faiss.Kmeans(points.shape[1], clusters, niter=25, seed=seed, min_points_per_centroid=1)
+        distinct = np.unique(seeds, axis=0)  # scikit-learn warns of duplicates; repeats stand in for them afterwards
+        with threadpool_limits(1):  # the sample is small: threads would only wait for each other
+            found = KMeans(len(distinct), init=distinct, n_init=1, max_iter=25).fit(sample).cluster_centers_
+        return found[np.arange(clusters) % len(distinct)].astype(np.float32)
+    kmeans = faiss.Kmeans(sample.shape[1], clusters, niter=25, seed=seed, min_points_per_centroid=1)
     threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)  # at most 256 points a cluster are looked at: threads would only wait for each other
+    faiss.omp_set_num_threads(1)  # as above
     try:
-        kmeans.train(points)
+        kmeans.train(sample, init_centroids=seeds)
     finally:
         faiss.omp_set_num_threads(threads)
     return kmeans.centroids
+
+
+def _kmeans_seeds(points: np.ndarray, clusters: int, rng: np.random.Generator) -> np.ndarray:
+    """Greedy k-means++ (Arthur & Vassilvitskii 2007): of four points drawn by squared distance, keep the best."""
+    chosen = [int(rng.integers(len(points)))]
+    nearest = ((points - points[chosen[0]]) ** 2).sum(1).astype(np.float64)  # (N,) to the nearest seed so far
+    while len(chosen) < clusters:
+        total = nearest.sum()
+        drawn = rng.choice(len(points), size=4, p=nearest / total if total > 0 else None)
+        trials = np.minimum(nearest, ((points[:, None] - points[drawn]) ** 2).sum(2).T)  # (4, N)
+        best = int(trials.sum(1).argmin())
+        chosen.append(int(drawn[best]))
+        nearest = trials[best]
+    return points[chosen]

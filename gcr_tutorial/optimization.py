@@ -47,7 +47,8 @@ def warmup_cosine(warmup: float, total: int) -> Callable[[int], float]:
 class TrainingState:
     """Trainable weights, optimizer, schedule and losses in one file, for `train` to go on from where it was killed."""
 
-    def __init__(self, path: str | Path | None, model: nn.Module, optimizer: Any, schedule: Any, signature: str) -> None:
+    def __init__(self, path: str | Path | None, model: nn.Module, optimizer: Any, schedule: Any,
+                 signature: str) -> None:
         self.path, self.optimizer, self.schedule, self.signature = path, optimizer, schedule, signature
         self.weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
 

@@ -1,4 +1,4 @@
-"""Pseudo-queries: captions that the model itself writes for images that came without any (GRACE section 3.4).
+"""Pseudo-queries: captions that the model itself writes for images without any (in GRACE's learning to retrieve).
 
 They come from the pixels alone: sampled from the captioner, several and different ones for each image. Make them
 before new identifier tokens are added and trained.
@@ -43,8 +43,8 @@ def generate_pseudo_queries(backbone: Backbone, features: torch.Tensor, k: int =
     """Up to `k` different captions sampled for each image of `features` (N, image_seq_len, hidden).
 
     An image short of `k` after the first round (duplicates are dropped, see `distinct`) is sampled again, `rounds`
-    rounds in all; one the model is very sure about may end with fewer, but never without any caption that is not
-    empty. `progress(done, total)` counts sampled captions. The same seed gives the same captions.
+    rounds in all; one that the model is very sure about may end with fewer. `progress(done, total)` counts sampled
+    captions. The same seed gives the same captions. Raises ValueError for k or rounds below 1.
     """
     if k < 1 or rounds < 1:
         raise ValueError(f"k={k} captions in rounds={rounds}: both must be at least 1")

@@ -1,4 +1,4 @@
-"""Learning to memorize (image -> identifier) and learning to retrieve (query -> identifier): GRACE sections 3.3 and 3.4.
+"""GRACE's two training steps: learning to memorize (image -> identifier) and to retrieve (query -> identifier).
 
 Both tasks are next-token prediction with the loss on the identifier and its end token only, so one loop serves them
 (and the captioner behind pseudo-queries). Images enter as cached vision features. An image is named by its *row*: its
@@ -37,7 +37,7 @@ class Recipe:
     token_lr: float = 1e-2  # of the new tokens' embedding rows (LoRA only; "full" trains them at `lr`)
     batch_size: int = 64  # examples a process and step
     memorize_epochs: int = 10
-    retrieve_epochs: int = 8
+    retrieve_epochs: int = 7
     memorize_share: float = 0.0  # memorize examples mixed into the retrieve step, as a share of its queries
     warmup: float = 0.05  # share of the steps with rising learning rate; a cosine to zero follows
     weight_decay: float = 0.01
@@ -69,7 +69,7 @@ def target_ids(backbone: Backbone, codes: Sequence[Sequence[str]]) -> list[list[
     vocabulary = backbone.tokenizer.get_vocab()
     missing = sorted({code for path in codes for code in path if code not in vocabulary})
     if missing:
-        raise ValueError(f"not in the vocabulary: {missing[:5]}; call add_tokens(backbone, identifiers.new_tokens) first")
+        raise ValueError(f"not in the vocabulary: {missing[:5]}; first add_tokens(backbone, identifiers.new_tokens)")
     return [[vocabulary[code] for code in path] + [backbone.end_id] for path in codes]
 
 
@@ -126,8 +126,9 @@ class TargetLoss(nn.Module):
 
 
 def train(backbone: Backbone, examples: Sequence[Example], *, epochs: int, recipe: Recipe,
-          features: torch.Tensor | None = None, seed: int = 0, callback: Callable[[int, int, float], None] | None = None,
-          checkpoint: str | Path | None = None, checkpoint_seconds: float = 60.0) -> tuple[list[float], float]:
+          features: torch.Tensor | None = None, seed: int = 0,
+          callback: Callable[[int, int, float], None] | None = None, checkpoint: str | Path | None = None,
+          checkpoint_seconds: float = 60.0) -> tuple[list[float], float]:
     """Train what is trainable in `backbone.model` (see `adapt`); returns the loss of every step and the seconds taken.
 
     `callback(step, total, loss)` is called after each step. With `checkpoint` (a file) the state is saved every
@@ -190,7 +191,8 @@ def fine_tune(backbone: Backbone, targets: Sequence[Sequence[int]], queries: Seq
     bad = [row for _, row in queries if not 0 <= row < len(targets)]
     if bad:
         raise ValueError(f"queries name rows {sorted(set(bad))[:5]}, but there are {len(targets)} images")
-    new_ids = sorted({token for target in targets for token in target} - {backbone.end_id})
+    added = set(backbone.tokenizer.added_tokens_decoder) - set(backbone.tokenizer.all_special_ids)
+    new_ids = sorted(added.intersection(token for target in targets for token in target))
     adapt(backbone, trainable=recipe.trainable, rank=recipe.rank, alpha=recipe.alpha, token_ids=new_ids, seed=seed)
     history = History()
     for number, (stage, examples, epochs) in enumerate(_stages(backbone, targets, queries, recipe)):
@@ -205,7 +207,7 @@ def fine_tune(backbone: Backbone, targets: Sequence[Sequence[int]], queries: Seq
 
 def _stages(backbone: Backbone, targets: Sequence[Sequence[int]], queries: Sequence[tuple[str, int]],
             recipe: Recipe) -> Iterator[tuple[str, list[Example], int]]:
-    """(name, examples, epochs) of each stage that has anything to learn. Both schedules see the same examples as often."""
+    """(name, examples, epochs) of each stage with anything to learn. Both schedules see the same examples as often."""
     memorize, retrieve = memorize_examples(backbone, targets), retrieve_examples(backbone, queries, targets)
     if recipe.schedule == "joint" and retrieve and recipe.retrieve_epochs:
         copies = round(recipe.memorize_epochs / recipe.retrieve_epochs * len(memorize))

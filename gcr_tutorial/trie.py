@@ -61,8 +61,8 @@ class TrieIndex:
         bad = flat[ends] != end_id
         if bad.any():
             raise ValueError(
-                f"sequence {int(bad.argmax())} ends in token {int(flat[ends[bad.argmax()]])}, the first one in {end_id}: "
-                "close every identifier with the same end-of-identifier token"
+                f"sequence {int(bad.argmax())} ends in token {int(flat[ends][bad.argmax()])}, the first one in "
+                f"{end_id}: close every identifier with the same end-of-identifier token"
             )
         inner = flat == end_id
         inner[ends] = False
@@ -203,7 +203,7 @@ def _flatten(sequences) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError("a trie needs at least one identifier, got none: build it over a non-empty gallery")
     if isinstance(sequences, np.ndarray):
         if sequences.ndim != 2 or not np.issubdtype(sequences.dtype, np.integer):
-            raise TypeError(f"an array of sequences must be 2-D and of integers, got {sequences.dtype} {sequences.shape}")
+            raise TypeError(f"an array of sequences must be 2-D integers, got {sequences.dtype} {sequences.shape}")
         flat, lengths = sequences.reshape(-1).astype(np.int64), np.full(len(sequences), sequences.shape[1])
     else:
         lengths = np.fromiter(map(len, sequences), dtype=np.int64, count=len(sequences))

@@ -17,6 +17,11 @@ os.environ.update(
 )
 
 import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+# No deadline per example: the machine may be busy. On CI the same examples every time.
+settings.register_profile("gcr_tutorial", deadline=None, print_blob=True, derandomize="CI" in os.environ)
+settings.load_profile("gcr_tutorial")
 
 TORCH_THREADS = 2
 SECONDS_BETWEEN_LINES = 15
@@ -69,7 +74,8 @@ class TimeLeft:
         self.last_line = now
         reporter.ensure_newline()
         reporter.write_line(f"    {len(self.measured)} of {len(self.tests)} tests in {now - self.started:.0f} s, "
-                            f"about {self.seconds_left():.0f} s left; now {nodeid.partition('::')[0]}")
+                            f"about {self.seconds_left():.0f} s left{'' if self.known else ' at this pace'}; "
+                            f"now {nodeid.partition('::')[0]}")
 
     def pytest_sessionfinish(self) -> None:
         """Remember the durations for the next run's estimate."""

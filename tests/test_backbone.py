@@ -31,7 +31,8 @@ def test_template_words_and_numbers_are_few_tokens():
     assert TOKENIZER.tokenize("Assistant:") == ["Assistant", ":"]
     assert TOKENIZER.tokenize("17") == ["17"] and TOKENIZER.tokenize("1234") == ["12", "34"]
     prompt = bb.RETRIEVE_INSTRUCTION.format(query="a red ball")
-    assert [t.strip("Ġ") for t in TOKENIZER.tokenize(" " + prompt)] == ["Find", "the", "picture", ":", "a", "red", "ball"]
+    tokens = [token.strip("Ġ") for token in TOKENIZER.tokenize(" " + prompt)]
+    assert tokens == ["Find", "the", "picture", ":", "a", "red", "ball"]
     assert TOKENIZER.padding_side == "left"
     for token in bb.SPECIAL_TOKENS:
         assert len(TOKENIZER(token, add_special_tokens=False)["input_ids"]) == 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -170,3 +172,13 @@ def test_whole_report_runs_here(capsys, monkeypatch):
     assert len(lines) >= 7 and all(line.startswith(("[OK] ", "[WARN] ", "[FAIL] ")) for line in lines)
     assert all(" -> " in line for line in lines if not line.startswith("[OK]"))
     assert code == int(any(line.startswith("[FAIL]") for line in lines))
+
+
+def test_doctor_works_where_torch_does_not(tmp_path: Path):
+    """The command itself must come up, and say so, with a torch that cannot even be imported."""
+    (tmp_path / "torch.py").write_text("raise ImportError('broken on purpose')\n")
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-m", "gcr_tutorial", "doctor"], cwd=doctor.ROOT, env=env,
+                          capture_output=True, text=True, timeout=120)
+    assert "[FAIL] torch does not load: ImportError: broken on purpose" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 1 and "[OK] Python" in done.stdout

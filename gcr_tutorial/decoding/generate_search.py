@@ -131,7 +131,7 @@ def _checked(inputs: Mapping[str, torch.Tensor], pad_id: int, device: torch.devi
 
 
 def _greedy_scores(logits: tuple[torch.Tensor, ...], generated: torch.Tensor, end_id: int) -> torch.Tensor:
-    """(B,) sums of log-probabilities up to and with the first end token; logits: steps x (B, V), generated (B, steps)."""
+    """(B,) log-probabilities up to and with the first end token, from steps x (B, V) logits and (B, steps) tokens."""
     log_probs = torch.stack(
         [step.float().log_softmax(-1).gather(1, generated[:, t : t + 1])[:, 0] for t, step in enumerate(logits)], dim=1
     )  # (B, steps)

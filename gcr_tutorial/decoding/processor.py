@@ -55,7 +55,7 @@ class TrieLogitsProcessor(LogitsProcessor):
             code = torch.searchsorted(self._alphabet, token).clamp_(max=len(self._alphabet) - 1)
             key = nodes * len(self._alphabet) + code
             edge = torch.searchsorted(self._keys, key).clamp_(max=len(self._keys) - 1)
-            known = (nodes >= 0) & (self._alphabet[code] == token) & (self._keys[edge] == key)
+            known = (self._alphabet[code] == token) & (self._keys[edge] == key)  # never for -1: its key is negative
             nodes = torch.where(known, edge + 1, -1)
         return nodes
 

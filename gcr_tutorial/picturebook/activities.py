@@ -34,7 +34,8 @@ class Activity:
 
 def _ring(c: Canvas, x: float, y: float, r: float, width: float, fill: RGB) -> None:
     inner = r - width
-    c.polygon([(x + r * u, y + r * v) for u, v in _TURN] + [(x + inner * u, y + inner * v) for u, v in _TURN[::-1]], fill)
+    outline = [(x + r * u, y + r * v) for u, v in _TURN]
+    c.polygon(outline + [(x + inner * u, y + inner * v) for u, v in _TURN[::-1]], fill)
 
 
 def _ball(c: Canvas, x: float, y: float, r: float, color: RGB) -> None:
@@ -58,7 +59,8 @@ def _kite(c: Canvas, j: Joints, color: RGB, v: float) -> None:
     tail = ((x - 0.02, y + 0.34), (x + 0.07, y + 0.46), (x - 0.02, y + 0.57), (x + 0.07, y + 0.68))
     c.line(tail, 0.018, shade(color, 0.7), caps=False)
     for px, py in tail[1:]:
-        c.polygon(((px - 0.06, py - 0.03), (px + 0.06, py + 0.03), (px + 0.06, py - 0.03), (px - 0.06, py + 0.03)), color)
+        c.polygon(((px - 0.06, py - 0.03), (px + 0.06, py + 0.03), (px + 0.06, py - 0.03), (px - 0.06, py + 0.03)),
+                  color)
     top, right, low, left = (x + 0.04, y - 0.36), (x + 0.28, y - 0.06), (x - 0.02, y + 0.34), (x - 0.26, y - 0.1)
     c.polygon((top, right, low, left), color)
     c.polygon((top, right, (x, y - 0.08)), shade(color, 0.84))
@@ -140,7 +142,7 @@ def _surfboard(c: Canvas, j: Joints, color: RGB, v: float) -> None:
     c.blob(((-0.75, 0.02), (-0.62, -0.2), (-0.42, -0.06), (0.0, -0.03), (0.6, 0.02), (0.0, 0.09)), WATER)
     c.ellipse(0, -0.1, 0.66, 0.085, shade(color, 0.78), -0.12)
     c.ellipse(0, -0.12, 0.65, 0.07, color, -0.12)
-    for x, y, r in ((-0.64, -0.12, 0.07), (-0.5, -0.01, 0.09), (-0.3, 0.02, 0.06), (0.25, 0.02, 0.05), (0.45, 0.0, 0.06)):
+    for x, y, r in ((-0.64, -0.12, 0.07), (-0.5, -0.01, 0.09), (-0.3, 0.02, 0.06), (0.25, 0.02, 0.05), (0.45, 0, 0.06)):
         c.circle(x, y, r, FOAM)
 
 
@@ -237,7 +239,8 @@ def _camera(c: Canvas, j: Joints, color: RGB, v: float) -> None:
     c.rect(x - 0.13, y - 0.08, x + 0.14, y + 0.09, DARK)
     c.circle(x + 0.01, y + 0.01, 0.075, STEEL)
     c.circle(x + 0.01, y + 0.01, 0.05, (70, 120, 170))
-    c.polygon([(x + 0.24 + d * u, y - 0.16 + d * w) for (u, w), d in zip(_TURN[:16], (0.12, 0.04) * 8)], (255, 232, 130))
+    flash = [(x + 0.24 + d * u, y - 0.16 + d * w) for (u, w), d in zip(_TURN[:16], (0.12, 0.04) * 8)]
+    c.polygon(flash, (255, 232, 130))
 
 
 def _easel(c: Canvas, j: Joints, color: RGB, v: float) -> None:
@@ -287,7 +290,8 @@ def _shovel(c: Canvas, j: Joints, color: RGB, v: float) -> None:
     (x0, y0), (x1, y1) = j.hand_front, j.hand_back
     c.line(((x0 - 0.06, y0 - 0.08), (x1 + 0.12, y1 + 0.16)), 0.04, LIGHT_WOOD)
     x, y = x1 + 0.17, y1 + 0.22
-    c.polygon(((x - 0.12, y - 0.01), (x + 0.03, y - 0.13), (x + 0.15, y + 0.02), (x + 0.13, y + 0.13), (x, y + 0.12)), STEEL)
+    c.polygon(((x - 0.12, y - 0.01), (x + 0.03, y - 0.13), (x + 0.15, y + 0.02), (x + 0.13, y + 0.13), (x, y + 0.12)),
+              STEEL)
 
 
 def _watering_can(c: Canvas, j: Joints, color: RGB, v: float) -> None:
@@ -332,7 +336,8 @@ def _basketball(c: Canvas, j: Joints, color: RGB, v: float) -> None:
     for line in (((x - r, y), (x + r, y)), ((x, y - r), (x, y + r))):
         c.line(line, 0.02, (110, 52, 10), caps=False)
     for side in (-1, 1):
-        c.line([(x + side * r * k, y + r * h) for k, h in ((0.62, -0.75), (0.36, 0.0), (0.62, 0.75))], 0.018, (110, 52, 10), caps=False)
+        seam = [(x + side * r * k, y + r * h) for k, h in ((0.62, -0.75), (0.36, 0.0), (0.62, 0.75))]
+        c.line(seam, 0.018, (110, 52, 10), caps=False)
 
 
 _WALK = Pose((0.4, 0.86, 1), (-0.5, 0.76, 1), (-0.42, 0.86, -1), (0.42, 0.88, -1), turn=0.7)
@@ -341,61 +346,86 @@ _SIT = Pose((0.55, 0.5, 1), (0.5, 0.55, 1), (0.75, 0.3, -1), (0.68, 0.36, -1), t
 ACTIVITIES: dict[str, Activity] = {
     "standing": Activity((0.25, 0.25, 1.1), Pose(), places=("ground", "indoor")),
     "walking": Activity((0.3, 0.3, 1.05), _WALK, stride=True, places=("ground", "indoor")),
-    "running": Activity((0.35, 0.45, 1), Pose((0.55, 0.2, 1), (-0.35, 0.45, 1), (-0.85, 0.3, -1), (0.55, 0.72, -1), turn=1,
-                                        lean=0.1, lift=0.03), stride=True),
-    "jumping": Activity((0.45, 0.45, 1.15), Pose((0.74, -0.62, 1), (-0.74, -0.62, -1), (0.42, 0.62, -1), (-0.42, 0.62, 1), lift=0.24),
-                        behind=_shadow, places=("ground", "indoor")),
+    "running": Activity(
+        (0.35, 0.45, 1), Pose((0.55, 0.2, 1), (-0.35, 0.45, 1), (-0.85, 0.3, -1), (0.55, 0.72, -1), turn=1, lean=0.1,
+        lift=0.03), stride=True),
+    "jumping": Activity(
+        (0.45, 0.45, 1.15), Pose((0.74, -0.62, 1), (-0.74, -0.62, -1), (0.42, 0.62, -1), (-0.42, 0.62, 1),
+        lift=0.24), behind=_shadow, places=("ground", "indoor")),
     "sitting": Activity((0.35, 0.3, 0.85), _SIT, places=("ground", "indoor")),
     "waving": Activity((0.25, 0.4, 1.1), Pose(arm_back=(0.62, -0.7, 1)), places=("ground", "indoor")),
-    "dancing": Activity((0.5, 0.4, 1.05), Pose((0.5, -0.8, 1), (-0.8, 0.1, -1), (0.6, 0.55, -1), (-0.12, 0.97, 1), lean=-0.05),
-                        places=("ground", "indoor")),
-    "flying a kite": Activity((0.25, 1.05, 1.9), Pose((0.8, -0.45, 1), (-0.25, 0.93, 1), (0.1, 0.99, -1), (-0.14, 0.98, 1), 0.4),
-                              "kite", behind=_kite),
+    "dancing": Activity(
+        (0.5, 0.4, 1.05), Pose((0.5, -0.8, 1), (-0.8, 0.1, -1), (0.6, 0.55, -1), (-0.12, 0.97, 1), lean=-0.05),
+        places=("ground", "indoor")),
+    "flying a kite": Activity(
+        (0.25, 1.05, 1.9), Pose((0.8, -0.45, 1), (-0.25, 0.93, 1), (0.1, 0.99, -1), (-0.14, 0.98, 1), 0.4), "kite",
+        behind=_kite),
     "holding an umbrella": Activity((0.35, 0.7, 1.55), Pose(arm_back=(0.45, 0.25, 1)), "umbrella", behind=_umbrella),
-    "throwing a ball": Activity((0.4, 0.8, 1.3), Pose((0.8, -0.55, 1), (-0.85, 0.2, 1), (0.35, 0.9, -1), (-0.4, 0.85, -1), 0.6,
-                                                lean=0.07), "ball", behind=_thrown_ball),
-    "kicking a ball": Activity((0.5, 0.8, 1.05), Pose((0.75, 0.3, -1), (-0.8, 0.3, 1), (0.85, 0.5, -1), (-0.12, 0.97, -1), 0.6,
-                                               lean=-0.07), "ball", behind=_kicked_ball),
-    "riding a bicycle": Activity((0.7, 0.7, 1.1), Pose((0.84, 0.4, 1), (0.86, 0.44, 1), (0.58, 0.45, -1), (0.42, 0.8, -1), 0.9,
-                                                 lean=0.12, lift=0.13, sway=-0.14), "bicycle", behind=_bicycle),
-    "riding a horse": Activity((0.75, 0.85, 1.4), Pose((0.75, 0.45, 1), (0.6, 0.6, 1), (0.45, 0.75, -1), (0.4, 0.78, -1), 0.9,
-                                               lift=0.42, sway=-0.06), behind=_horse),
-    "riding a skateboard": Activity((0.5, 0.5, 1.1), Pose((0.9, 0.05, 1), (-0.9, 0.1, -1), (0.42, 0.72, -1), (-0.38, 0.76, 1), 0.5,
-                                                    lean=0.04, lift=0.13), "skateboard", behind=_skateboard),
-    "riding a scooter": Activity((0.45, 0.5, 1.15), Pose((0.85, 0.42, 1), (0.88, 0.46, 1), (-0.7, 0.62, -1), (0.25, 0.94, -1), 0.9,
-                                                 lean=0.05, lift=0.12, sway=-0.1), "scooter", behind=_scooter),
-    "surfing": Activity((0.8, 0.7, 1.1), Pose((0.92, -0.1, 1), (-0.9, -0.1, -1), (0.55, 0.62, -1), (-0.48, 0.7, 1), 0.6, lean=0.08,
-                                        lift=0.13), "surfboard", ("water",), behind=_surfboard),
-    "swimming": Activity((0.5, 0.5, 0.45), Pose((0.75, -0.5, 1), (-0.6, 0.25, 1), turn=0.6, swims=True), places=("water",), front=_ripples),
-    "skiing": Activity((0.6, 0.65, 1.05), Pose((0.6, 0.45, 1), (0.4, 0.6, 1), (0.2, 0.8, -1), (0.12, 0.84, -1), 0.9, lean=0.12,
-                                       lift=0.05), "skis", ("snow",), behind=_skis, front=_ski_pole),
-    "reading a book": Activity((0.35, 0.5, 0.8), Pose((0.65, 0.28, 1), (0.75, 0.3, 1), (0.78, 0.2, -1), (0.7, 0.3, -1), 0.6,
-                                               sway=-0.12), "book", ("ground", "indoor"), lap=_book),
-    "playing the guitar": Activity((0.35, 0.6, 1.1), Pose((0.72, 0.42, -1), (0.22, 0.66, 1)), places=("ground", "indoor"), lap=_guitar),
+    "throwing a ball": Activity(
+        (0.4, 0.8, 1.3), Pose((0.8, -0.55, 1), (-0.85, 0.2, 1), (0.35, 0.9, -1), (-0.4, 0.85, -1), 0.6, lean=0.07),
+        "ball", behind=_thrown_ball),
+    "kicking a ball": Activity(
+        (0.5, 0.8, 1.05), Pose((0.75, 0.3, -1), (-0.8, 0.3, 1), (0.85, 0.5, -1), (-0.12, 0.97, -1), 0.6, lean=-0.07),
+        "ball", behind=_kicked_ball),
+    "riding a bicycle": Activity(
+        (0.7, 0.7, 1.1), Pose((0.84, 0.4, 1), (0.86, 0.44, 1), (0.58, 0.45, -1), (0.42, 0.8, -1), 0.9, lean=0.12,
+        lift=0.13, sway=-0.14), "bicycle", behind=_bicycle),
+    "riding a horse": Activity(
+        (0.75, 0.85, 1.4), Pose((0.75, 0.45, 1), (0.6, 0.6, 1), (0.45, 0.75, -1), (0.4, 0.78, -1), 0.9, lift=0.42,
+        sway=-0.06), behind=_horse),
+    "riding a skateboard": Activity(
+        (0.5, 0.5, 1.1), Pose((0.9, 0.05, 1), (-0.9, 0.1, -1), (0.42, 0.72, -1), (-0.38, 0.76, 1), 0.5, lean=0.04,
+        lift=0.13), "skateboard", behind=_skateboard),
+    "riding a scooter": Activity(
+        (0.45, 0.5, 1.15), Pose((0.85, 0.42, 1), (0.88, 0.46, 1), (-0.7, 0.62, -1), (0.25, 0.94, -1), 0.9, lean=0.05,
+        lift=0.12, sway=-0.1), "scooter", behind=_scooter),
+    "surfing": Activity(
+        (0.8, 0.7, 1.1), Pose((0.92, -0.1, 1), (-0.9, -0.1, -1), (0.55, 0.62, -1), (-0.48, 0.7, 1), 0.6, lean=0.08,
+        lift=0.13), "surfboard", ("water",), behind=_surfboard),
+    "swimming": Activity(
+        (0.5, 0.5, 0.45), Pose((0.75, -0.5, 1), (-0.6, 0.25, 1), turn=0.6, swims=True), places=("water",),
+        front=_ripples),
+    "skiing": Activity(
+        (0.6, 0.65, 1.05), Pose((0.6, 0.45, 1), (0.4, 0.6, 1), (0.2, 0.8, -1), (0.12, 0.84, -1), 0.9, lean=0.12,
+        lift=0.05), "skis", ("snow",), behind=_skis, front=_ski_pole),
+    "reading a book": Activity(
+        (0.35, 0.5, 0.8), Pose((0.65, 0.28, 1), (0.75, 0.3, 1), (0.78, 0.2, -1), (0.7, 0.3, -1), 0.6, sway=-0.12),
+        "book", ("ground", "indoor"), lap=_book),
+    "playing the guitar": Activity(
+        (0.35, 0.6, 1.1), Pose((0.72, 0.42, -1), (0.22, 0.66, 1)), places=("ground", "indoor"), lap=_guitar),
     "eating ice cream": Activity((0.25, 0.4, 1.1), Pose(arm_back=(0.42, 0.14, -1)), front=_ice_cream),
     "fishing": Activity((0.25, 1, 1.15), Pose((0.65, 0.4, 1), (0.75, 0.42, 1), turn=0.8), front=_fishing_rod),
     "holding balloons": Activity((0.25, 0.75, 1.85), Pose(arm_back=(0.66, -0.2, 1)), "balloons", behind=_balloons),
-    "pushing a stroller": Activity((0.5, 0.9, 1.05), Pose((0.8, 0.5, 1), (0.85, 0.5, 1), (-0.3, 0.92, -1), (0.28, 0.93, -1), 0.9,
-                                                   lean=0.05, sway=-0.25), "stroller", kinds=("man", "woman"),
-                                   behind=_stroller),
-    "sleeping": Activity((0.6, 0.6, 0.95), Pose((0.3, 0.9, -1), (-0.35, 0.85, 1), asleep=True), places=("ground", "indoor"),
-                         behind=_bedding, front=_snores, angle=-math.pi / 2),
+    "pushing a stroller": Activity(
+        (0.5, 0.9, 1.05), Pose((0.8, 0.5, 1), (0.85, 0.5, 1), (-0.3, 0.92, -1), (0.28, 0.93, -1), 0.9, lean=0.05,
+        sway=-0.25), "stroller", kinds=("man", "woman"), behind=_stroller),
+    "sleeping": Activity(
+        (0.6, 0.6, 0.95), Pose((0.3, 0.9, -1), (-0.35, 0.85, 1), asleep=True), places=("ground", "indoor"),
+        behind=_bedding, front=_snores, angle=-math.pi / 2),
     "taking a photo": Activity((0.35, 0.45, 1.15), Pose((0.06, -0.34, 1), (-0.02, -0.34, -1)), lap=_camera),
-    "painting": Activity((0.45, 0.9, 1.1), Pose((0.85, 0.1, 1), (0.35, 0.5, 1), turn=0.6, sway=-0.2), behind=_easel, front=_palette),
-    "cooking": Activity((0.45, 0.9, 1.1), Pose((0.72, 0.35, 1), (-0.3, 0.6, 1), turn=0.5, sway=-0.14), places=("indoor",),
-                        behind=_stove, front=_pan),
-    "carrying a box": Activity((0.25, 0.35, 1.05), Pose((0.2, 0.62, -1), (0.22, 0.66, 1), (0.2, 0.95, -1), (-0.15, 0.96, -1), 0.4),
-                               places=("ground", "indoor"), lap=_box),
-    "digging": Activity((0.4, 0.85, 1), Pose((0.65, 0.7, 1), (0.35, 0.7, 1), (0.35, 0.85, -1), (-0.3, 0.9, -1), 0.7, lean=0.13,
-                                        sway=-0.15), front=_shovel),
-    "watering flowers": Activity((0.35, 0.95, 1.1), Pose((0.7, 0.5, 1), (-0.25, 0.9, 1), turn=0.5, sway=-0.12), "watering can",
-                                 front=_watering_can),
-    "rowing a boat": Activity((0.85, 0.85, 0.95), Pose((0.8, 0.35, 1), (0.75, 0.42, 1), (0.8, 0.3, -1), (0.75, 0.3, -1), 0.8,
-                                              lean=-0.06, lift=0.16, sway=-0.08), "boat", ("water",), lap=_hull, front=_oar),
-    "playing tennis": Activity((0.45, 0.9, 1.25), Pose((0.75, -0.4, 1), (-0.8, 0.3, 1), (0.4, 0.85, -1), (-0.4, 0.85, 1), 0.5),
-                               behind=_racket),
-    "playing basketball": Activity((0.4, 0.45, 1.35), Pose((0.42, -0.85, 1), (-0.65, 0.5, 1), (0.2, 0.95, -1), (-0.25, 0.9, 1), 0.5),
-                                   behind=_basketball, places=("ground", "indoor")),
+    "painting": Activity(
+        (0.45, 0.9, 1.1), Pose((0.85, 0.1, 1), (0.35, 0.5, 1), turn=0.6, sway=-0.2), behind=_easel, front=_palette),
+    "cooking": Activity(
+        (0.45, 0.9, 1.1), Pose((0.72, 0.35, 1), (-0.3, 0.6, 1), turn=0.5, sway=-0.14), places=("indoor",),
+        behind=_stove, front=_pan),
+    "carrying a box": Activity(
+        (0.25, 0.35, 1.05), Pose((0.2, 0.62, -1), (0.22, 0.66, 1), (0.2, 0.95, -1), (-0.15, 0.96, -1), 0.4),
+        places=("ground", "indoor"), lap=_box),
+    "digging": Activity(
+        (0.4, 0.85, 1), Pose((0.65, 0.7, 1), (0.35, 0.7, 1), (0.35, 0.85, -1), (-0.3, 0.9, -1), 0.7, lean=0.13,
+        sway=-0.15), front=_shovel),
+    "watering flowers": Activity(
+        (0.35, 0.95, 1.1), Pose((0.7, 0.5, 1), (-0.25, 0.9, 1), turn=0.5, sway=-0.12), "watering can",
+        front=_watering_can),
+    "rowing a boat": Activity(
+        (0.85, 0.85, 0.95), Pose((0.8, 0.35, 1), (0.75, 0.42, 1), (0.8, 0.3, -1), (0.75, 0.3, -1), 0.8, lean=-0.06,
+        lift=0.16, sway=-0.08), "boat", ("water",), lap=_hull, front=_oar),
+    "playing tennis": Activity(
+        (0.45, 0.9, 1.25), Pose((0.75, -0.4, 1), (-0.8, 0.3, 1), (0.4, 0.85, -1), (-0.4, 0.85, 1), 0.5),
+        behind=_racket),
+    "playing basketball": Activity(
+        (0.4, 0.45, 1.35), Pose((0.42, -0.85, 1), (-0.65, 0.5, 1), (0.2, 0.95, -1), (-0.25, 0.9, 1), 0.5),
+        behind=_basketball, places=("ground", "indoor")),
 }
 
 

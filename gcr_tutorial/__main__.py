@@ -1,0 +1,153 @@
+"""The command line: `python -m gcr_tutorial COMMAND`. Each command prints what it does and how long is left."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+COMMANDS = ("run", "search", "pretrain", "doctor", "tutorial", "notebooks")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit status. Mistakes of the user end in one sentence, not in a traceback."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.do(arguments)
+    except (FileNotFoundError, NotADirectoryError, ValueError, FloatingPointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m gcr_tutorial", description="Generative cross-modal retrieval (GRACE).")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+
+    run = commands.add_parser("run", help="memorize a gallery, measure retrieval, save the retriever")
+    run.add_argument("--preset", help="tiny (default), colab or paper; else the variable GCR_PRESET")
+    run.add_argument("--identifier", default="atomic", help="atomic (default) or structured")
+    run.add_argument("--protocol", default="karpathy", help="karpathy (default) or heldout-caption")
+    run.add_argument("--karpathy", metavar="JSON", help="a Karpathy split file (Flickr8k, Flickr30K, MS-COCO)")
+    run.add_argument("--images", metavar="DIR", help="the folder of its images; alone: a folder of pictures without captions")
+    run.add_argument("--seed", type=int, default=0)
+    run.add_argument("--out", metavar="DIR", help="where results.json and the retriever go (default: runs/KIND)")
+    run.add_argument("--schedule", choices=("sequential", "joint"), help="default: the preset's")
+    run.add_argument("--trainable", choices=("lora", "full"), help="default: the preset's")
+    run.add_argument("--pseudo-queries", type=int, metavar="K", help="captions the model writes for each uncaptioned image")
+    run.add_argument("--memorize-epochs", type=int, metavar="N")
+    run.add_argument("--retrieve-epochs", type=int, metavar="N")
+    run.add_argument("--train-images", type=int, metavar="N", help="Picturebook only: size of the training split")
+    run.add_argument("--test-images", type=int, metavar="N", help="Picturebook only: size of the test gallery")
+    run.set_defaults(do=_run)
+
+    search = commands.add_parser("search", help="ask a saved retriever; prints the ranking, writes a picture of it")
+    search.add_argument("retriever", metavar="DIR", help="what `run --out` was given, or the retriever folder in it")
+    search.add_argument("query")
+    search.add_argument("-k", type=int, default=5, help="how many pictures (default 5)")
+    search.add_argument("--images", metavar="DIR", help="where the pictures are, if they were moved since")
+    search.add_argument("--png", metavar="FILE", help="where the picture goes (default: runs/search.png)")
+    search.set_defaults(do=_search)
+
+    pretrain = commands.add_parser("pretrain", help="make the shipped backbones from nothing (hours on a CPU)")
+    pretrain.add_argument("--out", metavar="DIR", default="runs/backbones", help="where tiny-vlm/ and tiny-clip/ go")
+    pretrain.add_argument("--only", choices=("tiny-vlm", "tiny-clip"), help="one of the two")
+    pretrain.add_argument("--minutes", type=float, default=60.0, help="training time of each (default 60)")
+    pretrain.add_argument("--scenes", type=int, default=160_000, help="pictures in the scene bank (default 160,000)")
+    pretrain.add_argument("--bank", metavar="DIR", default="runs/bank", help="where the scene bank is kept")
+    pretrain.add_argument("--seed", type=int, default=0)
+    pretrain.set_defaults(do=_pretrain)
+
+    commands.add_parser("doctor", help="check this environment").set_defaults(do=_doctor)
+
+    tutorial = commands.add_parser("tutorial", help="execute every notebook, then print the table of results")
+    tutorial.add_argument("--out", metavar="DIR", default="build/tutorial")
+    tutorial.set_defaults(do=_tutorial)
+
+    notebooks = commands.add_parser("notebooks", help="execute the notebooks anew and save them with their outputs")
+    notebooks.set_defaults(do=_notebooks)
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from .corpus import ImageCaptionCorpus
+    from .pipeline import run
+    from .presets import get_preset
+    from .reporting import results_table
+
+    preset = get_preset(arguments.preset)
+    changes = {"schedule": arguments.schedule, "trainable": arguments.trainable,
+               "memorize_epochs": arguments.memorize_epochs, "retrieve_epochs": arguments.retrieve_epochs}
+    recipe = replace(preset.recipe, **{name: value for name, value in changes.items() if value is not None})
+    preset = replace(preset, recipe=recipe)
+    if arguments.pseudo_queries is not None:
+        preset = replace(preset, pseudo_queries=arguments.pseudo_queries)
+    if arguments.karpathy:
+        if not arguments.images:
+            raise ValueError("--karpathy needs --images: the folder that holds its pictures")
+        corpus = ImageCaptionCorpus.from_karpathy(arguments.karpathy, arguments.images)
+        about = {"source": "files", "images_dir": str(Path(arguments.images).resolve())}
+    elif arguments.images:
+        corpus = ImageCaptionCorpus.from_folder(arguments.images)
+        about = {"source": "files", "images_dir": str(Path(arguments.images).resolve())}
+    else:
+        corpus = ImageCaptionCorpus.from_picturebook(arguments.train_images or preset.n_train, preset.n_val,
+                                                     arguments.test_images or preset.n_test, seed=0)
+        about = {"source": "picturebook"}
+    out = Path(arguments.out or f"runs/{arguments.identifier}")
+    print(f"{corpus!r}, preset {preset.name}, identifier {arguments.identifier}, protocol {arguments.protocol}")
+    results = run(corpus, preset, identifier=arguments.identifier, protocol=arguments.protocol, seed=arguments.seed, out=out,
+                  about=about)
+    print(results_table([results]))
+    print(f"written: {out / 'results.json'} and {out / 'retriever'}; ask it: "
+          f'python -m gcr_tutorial search {out} "your words"')
+    return 0
+
+
+def _search(arguments: argparse.Namespace) -> int:
+    from .plots import save_ranking
+    from .retriever import GenerativeRetriever, picture_of
+
+    folder = Path(arguments.retriever)
+    folder = folder / "retriever" if (folder / "retriever").is_dir() else folder
+    retriever = GenerativeRetriever.from_pretrained(folder)
+    hits = retriever.search(arguments.query, arguments.k)
+    for rank, hit in enumerate(hits, 1):
+        print(f"{rank:3d}. {hit.image_id}  log p = {hit.score:.2f}")
+    target = Path(arguments.png or "runs/search.png")
+    save_ranking(target, arguments.query, [(picture_of(retriever, hit, arguments.images), hit) for hit in hits])
+    print(f"written: {target}")
+    return 0
+
+
+def _pretrain(arguments: argparse.Namespace) -> int:
+    from .pretraining_run import pretrain_backbones
+
+    pretrain_backbones(Path(arguments.out), Path(arguments.bank), minutes=arguments.minutes, scenes=arguments.scenes,
+                       seed=arguments.seed, only=arguments.only)
+    return 0
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from .doctor import run_doctor
+
+    return run_doctor()
+
+
+def _tutorial(arguments: argparse.Namespace) -> int:
+    from .notebook_runner import run_tutorial
+
+    return run_tutorial(Path(arguments.out))
+
+
+def _notebooks(arguments: argparse.Namespace) -> int:
+    from .notebook_runner import save_notebooks
+
+    return save_notebooks()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""The files that install and start the project agree with each other."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+DECLARED = PYPROJECT["project"]["dependencies"] + PYPROJECT["project"]["optional-dependencies"]["test"]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MIB = 2**20
+
+
+def pins() -> dict[str, str]:
+    """Normalised name -> pinned version of constraints.txt."""
+    requirements = [Requirement(line) for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+                    if line and not line.startswith("#")]
+    return {canonicalize_name(r.name): next(iter(r.specifier)).version for r in requirements}
+
+
+def committed_files() -> list[Path]:
+    """Files that are in the repository or about to be."""
+    listing = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+                             cwd=ROOT, capture_output=True, text=True)
+    if listing.returncode:
+        pytest.skip("not a git clone: cannot tell which files are committed")
+    return [ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_environment_yml_is_in_step():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    *conda, last = environment["dependencies"]
+    wheels = [line for line in last["pip"] if not line.startswith("-")]
+    assert wheels == DECLARED
+    assert [line for line in last["pip"] if line.startswith("-")] == ["-c constraints.txt", "-e ."]
+    [python] = [line.partition("=")[2] for line in conda if line.startswith("python=")]
+    assert Requirement(f"python{PYPROJECT['project']['requires-python']}").specifier.contains(python)
+
+
+def test_constraints_are_plain_pins_without_repeats():
+    lines = [line for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+             if not line.startswith("#")]
+    pin = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][A-Za-z0-9.]*( ; sys_platform [!=]= "\w+")?')
+    assert [line for line in lines if not pin.fullmatch(line)] == []
+    assert len(pins()) == len(lines) > 100
+
+
+@pytest.mark.parametrize("line", DECLARED)
+def test_each_direct_dependency_is_pinned_inside_its_range(line: str):
+    requirement = Requirement(line)
+    assert requirement.specifier.contains(pins()[canonicalize_name(requirement.name)])
+
+
+def test_constraints_cover_everything_that_gets_installed():
+    todo, seen, missing = [(Requirement(line), "") for line in DECLARED], set(), set()
+    while todo:
+        requirement, wanted_by = todo.pop()
+        name, extras = canonicalize_name(requirement.name), tuple(sorted(requirement.extras))
+        if (name, extras) in seen:
+            continue
+        seen.add((name, extras))
+        if name not in pins():
+            missing.add(f"{name} (for {wanted_by})")
+        for line in metadata.requires(requirement.name) or []:
+            needed = Requirement(line)
+            if needed.marker is None or any(needed.marker.evaluate({"extra": e}) for e in ("", *extras)):
+                todo.append((needed, name))
+    assert not missing
+
+
+def imports(path: Path) -> set[str]:
+    """Top-level names of the modules that a Python file imports, at its top or inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("folder, declared", [
+    ("gcr_tutorial", PYPROJECT["project"]["dependencies"]), ("tests", DECLARED), ("benchmarks", DECLARED),
+])
+def test_every_import_is_a_declared_dependency(folder: str, declared: list[str]):
+    names = {canonicalize_name(Requirement(line).name) for line in declared}
+    owners = metadata.packages_distributions()
+    known = sys.stdlib_module_names | {"gcr_tutorial"} | {path.stem for path in (ROOT / folder).glob("*.py")}
+    undeclared = {f"{path.relative_to(ROOT)} imports {name}"
+                  for path in (ROOT / folder).rglob("*.py") for name in imports(path) - known
+                  if not names & {canonicalize_name(owner) for owner in owners.get(name, [])}}
+    assert undeclared == set()
+
+
+def test_ci_runs_the_readme_test_command():
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8"))
+    commands = [line for line in script.splitlines() if line.startswith("make ")]
+    assert commands == ["make test"] and re.search(r"^make test\b", README, flags=re.M)
+    assert workflow["jobs"]["test"]["steps"][-1]["run"] == "bash .ci/run"
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_makefile_has_the_targets_the_readme_names():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):", makefile, flags=re.M))
+    assert {"setup", "tutorial", "test", "soak", "lab", "bench", "notebooks", "clean"} <= targets
+    assert set(re.findall(r"\bmake (?:[A-Z]+=\S+ )?([a-z]+)\b(?=`|$|\s+#)", README, flags=re.M)) <= targets
+
+
+def test_soak_tests_stay_out_unless_asked_for():
+    options = PYPROJECT["tool"]["pytest"]["ini_options"]
+    assert options["addopts"][:2] == ["-m", "not soak"]
+    assert any(marker.startswith("soak:") for marker in options["markers"])
+    assert "-m pytest -m soak" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_readme_links_lead_to_files_that_are_there():
+    targets = re.findall(r"\]\(([^)#]+)\)", README) + re.findall(r'(?:src|href)="([^"#]+)"', README)
+    local = [target for target in targets if not target.startswith("https://")]
+    assert local and [target for target in local if not (ROOT / target).exists()] == []
+
+
+def test_colab_badges_open_this_repository_at_its_revision():
+    setting = PYPROJECT["tool"]["gcr_tutorial"]
+    prefix = f"https://colab.research.google.com/github/{setting['repository']}/blob/{setting['revision']}/notebooks/"
+    badges = re.findall(r"https://colab\.research\.google\.com/(?!assets/)[^\s)\"]+", README)
+    assert badges and all(badge.startswith(prefix) for badge in badges), badges
+    assert [badge for badge in badges if not (ROOT / "notebooks" / badge[len(prefix):]).is_file()] == []
+
+
+def test_no_package_index_is_named_in_committed_text():
+    hosts = ["pypi" + ".org", "python" + "hosted.org", "download." + "pytorch.org", "--" + "index-url",
+             "--extra-" + "index-url", "/opt/" + "pypi", "/opt/" + "wheels"]
+    named = {f"{path.relative_to(ROOT)} names {host}" for path in committed_files() if path.stat().st_size < MIB
+             for host in hosts if host.encode() in path.read_bytes()}
+    assert named == set()
+
+
+def test_no_committed_file_is_large():
+    sizes = {path.relative_to(ROOT): path.stat().st_size for path in committed_files()}
+    assert {str(path): size for path, size in sizes.items() if size > 16 * MIB} == {}
+    binary = (".safetensors", ".npz", ".npy", ".png", ".bin")
+    assert sum(size for path, size in sizes.items() if path.suffix in binary) <= 60 * MIB
