@@ -60,7 +60,7 @@ $(STAMP): pyproject.toml constraints.txt
 	fi; \
 	if [ "$$(cat $@ 2>/dev/null)" = "$$inputs" ]; then touch $@; exit 0; fi; \
 	$(RUN) "set-up 2/2: packages" "2 to 4 minutes, most of it torch" \
-		$(PY) -m pip install --disable-pip-version-check --no-input --no-compile -c constraints.txt -e ".[test]" \
+		$(PY) -m pip install --disable-pip-version-check --no-input -c constraints.txt -e ".[test]" \
 		|| exit 1; \
 	echo "$$inputs" > $@
 

@@ -7,20 +7,20 @@ the generative retriever learns from makes the comparison fair. Models are open_
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator
 
 import numpy as np
 import open_clip
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from gcr_tutorial.clip_towers import fast_encode_images, fast_encode_texts, fast_towers_fit
+from gcr_tutorial.clip_training import (
+    clip_optimizers, contrastive_step, cosine_share, cpu_has_bf16, draw_captions, set_lr, training_encoders,
+)
 
 CONFIG_FILE = "open_clip_config.json"
 WEIGHTS_FILE = "open_clip_model.safetensors"
@@ -41,8 +41,8 @@ class Clip:
 
 
 def load_clip(name: str | Path, device: str = "cpu", pretrained: str | None = None) -> Clip:
-    """The CLIP model in the open_clip folder `name`, or of an open_clip name such as "ViT-B-32" (then `pretrained` names
-    its weights) or "hf-hub:..." (these two need a network or a filled cache). In evaluation mode, float32.
+    """The CLIP model in the open_clip folder `name`, or of an open_clip name such as "ViT-B-32" (then `pretrained`
+    names its weights) or "hf-hub:..." (these two need a network or a filled cache). In evaluation mode, float32.
 
     Raises FileNotFoundError where `name` is neither, or the folder lacks its configuration or weights."""
     folder = Path(name)
@@ -106,12 +106,14 @@ def _embed(clip: Clip, items: Iterable, encode: Callable[[list], Tensor], batch_
     return torch.cat(parts)
 
 
-def zero_shot_rankings(query_embeddings: Tensor, image_embeddings: Tensor, k: int, block: int = 1024) -> list[list[int]]:
+def zero_shot_rankings(query_embeddings: Tensor, image_embeddings: Tensor, k: int,
+                       block: int = 1024) -> list[list[int]]:
     """For each query embedding (Q, D) the `k` most similar rows of `image_embeddings` (N, D), best first (all N where N
     is less than k; the lower row first among equals)."""
     if k < 1:
         raise ValueError(f"k must be at least 1, not {k}")
-    if query_embeddings.ndim != 2 or image_embeddings.ndim != 2 or query_embeddings.shape[1] != image_embeddings.shape[1]:
+    shapes_fit = query_embeddings.ndim == image_embeddings.ndim == 2
+    if not shapes_fit or query_embeddings.shape[1] != image_embeddings.shape[1]:
         raise ValueError(f"expected (Q, D) queries and (N, D) images of one D, not {tuple(query_embeddings.shape)} "
                          f"and {tuple(image_embeddings.shape)}: were both made by the same CLIP?")
     rankings: list[list[int]] = []
@@ -121,20 +123,6 @@ def zero_shot_rankings(query_embeddings: Tensor, image_embeddings: Tensor, k: in
     return rankings
 
 
-def contrastive_loss(images: Tensor, captions: Tensor, owner: Tensor, scale: Tensor) -> Tensor:
-    """InfoNCE in both directions (Radford et al., CLIP, 2021) where an image may have several captions in the batch.
-
-    `images` (B, D) and `captions` (C, D) are L2-normalised, `owner` (C,) is each caption's row in `images`, `scale` the
-    logit scale. Caption -> image: which of the B images is mine? Image -> caption, once for each of its captions: which
-    is mine, among that one and the other images' captions (its own others count neither way)?"""
-    logits = scale * captions @ images.T  # (C, B)
-    to_image = F.cross_entropy(logits, owner)
-    own = F.one_hot(owner, len(images)).bool()  # (C, B)
-    others = logits.masked_fill(own, float("-inf")).logsumexp(0)  # (B,): everyone else's captions
-    to_caption = F.softplus(others[owner] - logits[own]).mean()
-    return (to_image + to_caption) / 2
-
-
 def fine_tune_clip(clip: Clip, images: Sequence[Image.Image], pairs: Sequence[tuple[int, str]], *, epochs: int = 10,
                    batch_size: int = 128, captions_per_image: int = 2, lr: float = 3e-4, weight_decay: float = 0.1,
                    warmup: float = 0.1, seed: int = 0, bf16: bool | None = None,
@@ -142,9 +130,9 @@ def fine_tune_clip(clip: Clip, images: Sequence[Image.Image], pairs: Sequence[tu
     """Fine-tune `clip` in place on `pairs` (row of `images`, caption). An epoch visits each captioned image once, with
     up to `captions_per_image` of its captions drawn anew; AdamW, linear warm-up, then cosine to 0.
 
-    `images` needs only `len` and indexing (a lazy sequence will do); preprocessed pixels are kept in half precision when
-    they fit 1 GiB. `bf16` computes in bfloat16 (default: on CPUs that have it; never elsewhere). `progress(step, total,
-    loss)` follows each step. Returns {"loss": mean loss of each epoch, "seconds": ..., "steps": ...}.
+    `images` needs only `len` and indexing (a lazy sequence will do); preprocessed pixels are kept in half precision
+    when they fit 1 GiB. `bf16` computes in bfloat16 (default: on CPUs that have it; never elsewhere).
+    `progress(step, total, loss)` follows each step. Returns {"loss": the mean of each epoch, "seconds", "steps"}.
     Raises ValueError on fewer than two captioned images or a row outside `images`."""
     captions: dict[int, list[str]] = {}
     for image, caption in pairs:
@@ -171,7 +159,7 @@ def fine_tune_clip(clip: Clip, images: Sequence[Image.Image], pairs: Sequence[tu
             for start in range(0, steps_per_epoch * batch_size, batch_size):
                 batch = shuffled[start:start + batch_size].tolist()
                 texts, owner = draw_captions([captions[row] for row in batch], captions_per_image, rng)
-                set_lr(optimizers, lr * warmup_cosine((step + 0.5) / total, warmup))
+                set_lr(optimizers, lr * cosine_share((step + 0.5) / total, warmup))
                 loss = contrastive_step(clip, optimizers, encode_images, encode_texts, pixels.batch(batch),
                                         clip.tokenizer(texts), owner, bf16)
                 epoch_loss += loss / steps_per_epoch
@@ -182,81 +170,6 @@ def fine_tune_clip(clip: Clip, images: Sequence[Image.Image], pairs: Sequence[tu
     finally:
         clip.model.eval()
     return {"loss": losses, "seconds": time.perf_counter() - started, "steps": step}
-
-
-def contrastive_step(clip: Clip, optimizers: Sequence[torch.optim.Optimizer], encode_images: Callable[[Tensor], Tensor],
-                     encode_texts: Callable[[Tensor], Tensor], pixels: Tensor, tokens: Tensor, owner: Tensor,
-                     bf16: bool) -> float:
-    """One optimisation step on `pixels` (B, 3, S, S) and `tokens` (C, L) whose images are rows `owner` (C,)."""
-    device = clip.device
-    with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        images = encode_images(pixels.to(device))
-        captions = encode_texts(tokens.to(device))
-    loss = contrastive_loss(F.normalize(images.float(), dim=-1), F.normalize(captions.float(), dim=-1),
-                            owner.to(device), clip.model.logit_scale.exp())
-    clip.model.zero_grad(set_to_none=True)
-    loss.backward()
-    nn.utils.clip_grad_norm_(clip.model.parameters(), 1.0)
-    for optimizer in optimizers:
-        optimizer.step()
-    with torch.no_grad():
-        clip.model.logit_scale.clamp_(0.0, float(np.log(100)))  # as in CLIP
-    return loss.item()
-
-
-def training_encoders(model: nn.Module) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
-    """(pixels -> embeddings, tokens -> embeddings): the fast towers where they fit, open_clip's own elsewhere."""
-    if fast_towers_fit(model):
-        return (lambda pixels: fast_encode_images(model, pixels)), (lambda tokens: fast_encode_texts(model, tokens))
-    return model.encode_image, model.encode_text
-
-
-def clip_optimizers(model: nn.Module, lr: float, weight_decay: float, muon: bool = False) -> list[torch.optim.Optimizer]:
-    """AdamW with weight decay on the weight matrices only (not on biases, norms, embeddings, positions, logit scale).
-    With `muon` the matrices inside the transformer blocks go to Muon instead (Jordan et al., 2024), its steps scaled to
-    AdamW's size so that one `lr` serves both: fewer steps to the same loss, at some more time a step."""
-    hidden, decayed, plain = [], [], []
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            vector = parameter.ndim < 2 or "embedding" in name
-            (plain if vector else hidden if muon and "resblocks" in name else decayed).append(parameter)
-    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    adamw = torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.98), eps=1e-6)
-    if not muon:
-        return [adamw]
-    if not hasattr(torch.optim, "Muon"):
-        raise ValueError(f"PyTorch {torch.__version__} has no Muon optimizer: update it, or pass muon=False")
-    return [adamw, torch.optim.Muon(hidden, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")]
-
-
-def set_lr(optimizers: Sequence[torch.optim.Optimizer], lr: float) -> None:
-    """Give every parameter group the learning rate `lr`."""
-    for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            group["lr"] = lr
-
-
-def warmup_cosine(fraction: float, warmup: float) -> float:
-    """Share of the peak learning rate at `fraction` of the training: linear up to `warmup`, then a cosine to 0."""
-    if fraction < warmup:
-        return fraction / warmup
-    return 0.5 * (1 + float(np.cos(np.pi * min(1.0, (fraction - warmup) / (1 - warmup)))))
-
-
-def draw_captions(captions: Sequence[Sequence[str]], count: int, rng: np.random.Generator) -> tuple[list[str], Tensor]:
-    """Up to `count` different captions of each image, and for each caption the row (C,) of its image."""
-    texts, owner = [], []
-    for row, own in enumerate(captions):
-        for chosen in rng.permutation(len(own))[:count]:
-            texts.append(own[chosen])
-            owner.append(row)
-    return texts, torch.tensor(owner)
-
-
-def cpu_has_bf16() -> bool:
-    """Whether this CPU multiplies bfloat16 matrices in hardware (AVX512-bf16 or AMX), where it is about twice as fast."""
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of PyTorch cannot tell: then no
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 @contextmanager

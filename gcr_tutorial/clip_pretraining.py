@@ -1,4 +1,4 @@
-"""tiny-clip from nothing: an open_clip folder (configuration, own tokenizer, weights) trained contrastively on drawn scenes.
+"""tiny-clip from nothing: an open_clip folder (configuration, tokenizer, weights) trained contrastively on scenes.
 
 It gives the paper's pipeline its CLIP: embeddings for structured identifiers and the zero-shot baseline (GRACE, Li et
 al., ACL 2024, sections 3 and 4, uses OpenAI's CLIP there). The learning rate follows the elapsed *time*, so a budget of
@@ -7,7 +7,6 @@ minutes is kept on any machine, and a killed run resumes from its checkpoint."""
 from __future__ import annotations
 
 import json
-import logging
 import os
 import platform
 import shutil
@@ -17,99 +16,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import open_clip
 import torch
+import transformers
 from PIL import Image
-from safetensors.torch import save_file
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer
 from torch import Tensor
-from transformers import PreTrainedTokenizerFast
 
 from gcr_tutorial.checkpoints import load_checkpoint, save_checkpoint
-from gcr_tutorial.clip_baseline import (
-    CONFIG_FILE, WEIGHTS_FILE, Clip, clip_optimizers, contrastive_step, cpu_has_bf16, draw_captions, embed_images,
-    embed_texts, evaluating, open_clip_parts, set_lr, warmup_cosine, zero_shot_rankings,
+from gcr_tutorial.clip_baseline import Clip, embed_images, embed_texts, evaluating, zero_shot_rankings
+from gcr_tutorial.clip_folder import (
+    clip_config, new_clip, replace_folder, save_clip_weights, train_clip_tokenizer, wrap_tokenizer,
 )
 from gcr_tutorial.clip_towers import caption_ends, fast_encode_images, fast_encode_texts, training_flops
+from gcr_tutorial.clip_training import (
+    clip_optimizers, contrastive_step, cosine_share, cpu_has_bf16, draw_captions, set_lr,
+)
 
-PAD, BOS, EOS = "<pad>", "<bos>", "<eos>"
 PROVENANCE_FILE = "provenance.json"
 
 
-def train_clip_tokenizer(texts: Iterable[str], vocab_size: int = 2000, context_length: int = 32) -> PreTrainedTokenizerFast:
-    """A lower-casing byte-level BPE tokenizer that puts BOS and EOS around a text, pads on the right and, when it must
-    cut at `context_length`, keeps EOS. Raises ValueError where there are no texts."""
-    texts = list(texts)
-    if not texts:
-        raise ValueError("the tokenizer needs texts to learn its vocabulary from: give tokenizer_texts")
-    bpe = Tokenizer(models.BPE())
-    bpe.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
-    bpe.decoder = decoders.ByteLevel()
-    bpe.train_from_iterator(texts, trainers.BpeTrainer(
-        vocab_size=vocab_size, special_tokens=[PAD, BOS, EOS], show_progress=False,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-    ))
-    bpe.post_processor = processors.TemplateProcessing(
-        single=f"{BOS} $A {EOS}", pair=f"{BOS} $A $B {EOS}",
-        special_tokens=[(token, bpe.token_to_id(token)) for token in (BOS, EOS)],
-    )
-    return _wrap(bpe, context_length)
-
-
-def _wrap(bpe: Tokenizer, context_length: int) -> PreTrainedTokenizerFast:
-    return PreTrainedTokenizerFast(tokenizer_object=bpe, pad_token=PAD, bos_token=BOS, eos_token=EOS,
-                                   padding_side="right", truncation_side="right", model_max_length=context_length)
-
-
-def clip_config(tokenizer: PreTrainedTokenizerFast, image_size: int = 96, patch_size: int = 12, width: int = 192,
-                layers: int = 4, head_width: int = 48, mlp_ratio: float = 3.0, embed_dim: int = 192) -> dict[str, Any]:
-    """The content of `open_clip_config.json` for a pair of small transformers of the same width and depth."""
-    if image_size % patch_size:
-        raise ValueError(f"image_size {image_size} is not a multiple of patch_size {patch_size}")
-    return {
-        "model_cfg": {
-            "embed_dim": embed_dim,
-            "vision_cfg": {"image_size": image_size, "patch_size": patch_size, "width": width, "layers": layers,
-                           "head_width": head_width, "mlp_ratio": mlp_ratio, "pool_type": "avg"},
-            # pool_type: the default, "argmax", pools at the largest token id, which is CLIP's own EOS but not ours
-            "text_cfg": {"context_length": tokenizer.model_max_length, "vocab_size": len(tokenizer), "width": width,
-                         "heads": width // head_width, "layers": layers, "mlp_ratio": mlp_ratio, "pool_type": "eos",
-                         "eos_id": tokenizer.eos_token_id, "pad_id": tokenizer.pad_token_id,
-                         # any name: with local-dir: open_clip reads the tokenizer in the folder itself
-                         "hf_tokenizer_name": "tiny-clip"},
-        },
-        "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic", "resize_mode": "squash"},
-    }
-
-
-def new_clip(folder: str | Path, tokenizer: PreTrainedTokenizerFast, config: dict[str, Any], seed: int = 0) -> Clip:
-    """Write configuration and tokenizer into `folder` and open it with open_clip: a model with random weights (which
-    `save_clip_weights` adds to the folder)."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / CONFIG_FILE).write_text(json.dumps(config, indent=1) + "\n")
-    tokenizer.save_pretrained(folder)
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)  # open_clip warns, rightly, that the folder has no weights yet
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return open_clip_parts(f"local-dir:{folder}")
-    finally:
-        logging.disable(before)
-
-
-def save_clip_weights(clip: Clip, folder: str | Path) -> None:
-    """Write the weights (float32 safetensors) under the name that open_clip looks for."""
-    state = {name: value.detach().float().cpu().contiguous() for name, value in clip.model.state_dict().items()}
-    path = Path(folder) / WEIGHTS_FILE
-    save_file(state, path, metadata={"format": "pt"})
-    path.chmod(0o644)
-
-
-def pretrain_clip(bank, out_dir: str | Path, *, minutes: float, tokenizer_texts: Iterable[str], batch_size: int = 256,
-                  captions_per_image: int = 2, lr: float = 1e-3, weight_decay: float = 0.1, warmup: float = 0.03,
-                  muon: bool = False, patch_dropout: float = 0.0, dropout_until: float = 0.8, vocab_size: int = 2000,
+def pretrain_clip(bank, out_dir: str | Path, *, minutes: float, tokenizer_texts: Iterable[str], batch_size: int = 128,
+                  captions_per_image: int = 2, lr: float = 3e-3, weight_decay: float = 0.1, warmup: float = 0.03,
+                  muon: bool = True, patch_dropout: float = 0.5, dropout_until: float = 0.8, vocab_size: int = 2000,
                   shape: dict[str, Any] | None = None, seed: int = 0, threads: int = 1, bf16: bool | None = None,
                   checkpoint: str | Path | None = None, save_every: float = 60.0,
                   evaluate: Callable[[Clip], dict[str, float]] | None = None, evaluate_every: float = 600.0,
@@ -118,13 +47,16 @@ def pretrain_clip(bank, out_dir: str | Path, *, minutes: float, tokenizer_texts:
     """Train a CLIP on `bank` (a SceneBank: `images` uint8 (N, S, S, 3), `captions` N lists of texts) for `minutes` of
     training time, and leave a complete open_clip folder at `out_dir` (written aside, then renamed).
 
-    Each visit of an image takes `captions_per_image` of its captions, drawn at random; images are never flipped (captions
-    say left and right). InfoNCE in both directions, AdamW, linear warm-up over the first `warmup` of the time, then cosine
-    to 0. `patch_dropout` hides that share of an image's patches until `dropout_until` of the time has passed.
-    `shape`: sizes that differ from `clip_config`'s defaults (the image size is the bank's). `bf16` None: where the CPU has
-    it. With `checkpoint` (a file; default beside `out_dir`), a run that was killed goes on where the file stands, with the
+    Each visit of an image takes `captions_per_image` of its captions, drawn at random; images are never flipped
+    (captions say left and right). InfoNCE in both directions, AdamW (with `muon`, Muon for the matrices of the
+    transformer blocks), linear warm-up over the first `warmup` of the time, then cosine to 0. `patch_dropout` hides
+    that share of an image's patches until `dropout_until` of the time has passed. `shape`: sizes that differ from
+    `clip_config`'s defaults (the image size is the bank's). `bf16` None: where the CPU has it.
+
+    With `checkpoint` (a file; default beside `out_dir`), a run that was killed goes on where the file stands, with the
     seconds already spent counted; delete the file to start anew. `evaluate(clip)` gives measures for the log and the
-    provenance, every `evaluate_every` seconds of training and at the end. Evaluation and saving don't count as training.
+    provenance, every `evaluate_every` seconds of training and at the end; neither that nor saving counts as training.
+    Time is `clock`'s: wall time, or on a busy machine `time.process_time`.
 
     Returns the provenance, which is also written to `provenance.json` in the folder.
     Raises ValueError on an empty bank, a batch of one, or a checkpoint made with other settings."""
@@ -143,7 +75,7 @@ def pretrain_clip(bank, out_dir: str | Path, *, minutes: float, tokenizer_texts:
         raise ValueError(f"{checkpoint} was made with other settings ({saved['settings']}): delete it to start anew, "
                          "or call with those settings")
     tokenizer = train_clip_tokenizer(tokenizer_texts, vocab_size) if saved is None else \
-        _wrap(Tokenizer.from_str(saved["tokenizer"]), saved["context_length"])
+        wrap_tokenizer(Tokenizer.from_str(saved["tokenizer"]), saved["context_length"])
     aside = out_dir.with_name(out_dir.name + ".writing")
     shutil.rmtree(aside, ignore_errors=True)
     clip = new_clip(aside, tokenizer, clip_config(tokenizer, image_size=size, **(shape or {})), seed)
@@ -159,8 +91,8 @@ def pretrain_clip(bank, out_dir: str | Path, *, minutes: float, tokenizer_texts:
 
     def save() -> None:
         save_checkpoint(checkpoint, {
-            "model": clip.model.state_dict(), "optimizers": [o.state_dict() for o in optimizers], "run": run, "seen": seen,
-            "settings": json.dumps(settings), "tokenizer": tokenizer.backend_tokenizer.to_str(),
+            "model": clip.model.state_dict(), "optimizers": [o.state_dict() for o in optimizers], "run": run,
+            "seen": seen, "settings": json.dumps(settings), "tokenizer": tokenizer.backend_tokenizer.to_str(),
             "context_length": tokenizer.model_max_length})
 
     def measure() -> dict[str, float]:
@@ -181,7 +113,7 @@ def pretrain_clip(bank, out_dir: str | Path, *, minutes: float, tokenizer_texts:
         while run["seconds"] < budget:
             started = clock()
             fraction = run["seconds"] / budget
-            set_lr(optimizers, lr * max(1e-3, warmup_cosine(fraction, warmup)))
+            set_lr(optimizers, lr * max(1e-3, cosine_share(fraction, warmup)))
             dropped = patch_dropout if fraction < dropout_until else 0.0
             batch = _batch(bank, run["step"], batch_size, captions_per_image, dropped, clip, seed)
             pixels, texts, tokens, owner, keep = batch
@@ -217,7 +149,7 @@ def pretrain_clip(bank, out_dir: str | Path, *, minutes: float, tokenizer_texts:
     provenance = _provenance(bank, settings, run, seen, minutes, threads, bf16, measure(), clip)
     save_clip_weights(clip, aside)
     (aside / PROVENANCE_FILE).write_text(json.dumps(provenance, indent=1) + "\n")
-    _replace_folder(aside, out_dir)
+    replace_folder(aside, out_dir)
     progress(f"tiny-clip: {out_dir} written, {_clock(run['seconds'])} trained")
     return provenance
 
@@ -229,7 +161,8 @@ def recall_evaluator(images: Sequence[Image.Image | np.ndarray], queries: Sequen
 
     def evaluate(clip: Clip) -> dict[str, float]:
         rankings = zero_shot_rankings(embed_texts(clip, queries), embed_images(clip, pictures), max(ks))
-        return {f"R@{k}": 100 * sum(t in r[:k] for r, t in zip(rankings, targets, strict=True)) / len(rankings) for k in ks}
+        places = [r.index(t) if t in r else max(ks) for r, t in zip(rankings, targets, strict=True)]
+        return {f"R@{k}": 100 * sum(place < k for place in places) / len(places) for k in ks}
 
     return evaluate
 
@@ -257,9 +190,6 @@ def _batch(bank, step: int, batch_size: int, captions_per_image: int, dropped: f
 
 def _provenance(bank, settings: dict, run: dict, seen: Tensor, minutes: float, threads: int, bf16: bool,
                 measured: dict[str, float], clip: Clip) -> dict[str, Any]:
-    import open_clip
-    import transformers
-
     parameters = sum(p.numel() for p in clip.model.parameters())
     return {
         "model": "tiny-clip", "made_by": "gcr_tutorial.clip_pretraining.pretrain_clip", "parameters": parameters,
@@ -271,8 +201,8 @@ def _provenance(bank, settings: dict, run: dict, seen: Tensor, minutes: float, t
         "compute": {"model_flops": run["flops"], "threads": threads, "precision": "bfloat16" if bf16 else "float32",
                     "machine": _cpu_name(), "cores": os.cpu_count()},
         "measured": measured, "history": run["history"],
-        "versions": {"python": platform.python_version(), "torch": torch.__version__, "open_clip": open_clip.__version__,
-                     "transformers": transformers.__version__},
+        "versions": {"python": platform.python_version(), "torch": torch.__version__,
+                     "open_clip": open_clip.__version__, "transformers": transformers.__version__},
         "finished": time.strftime("%Y-%m-%d"),
     }
 
@@ -283,16 +213,6 @@ def _cpu_name() -> str:
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
-
-
-def _replace_folder(new: Path, target: Path) -> None:
-    """Put the folder `new` in the place of `target` (folders cannot be replaced in one step: the old one moves aside)."""
-    old = target.with_name(target.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        os.replace(target, old)
-    os.replace(new, target)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _clock(seconds: float) -> str:

@@ -67,7 +67,7 @@ def fast_encode_texts(model: CLIP, tokens: Tensor, group: int = 128) -> Tensor:
 
 
 def caption_ends(model: CLIP, tokens: Tensor) -> Tensor:
-    """Position (C,) of the token that stands for each caption: its first EOS (or largest token, as CLIP's config says)."""
+    """Position (C,) of the token that stands for each caption: its first EOS (or largest token, as its config says)."""
     if model.text_pool_type == "eos":
         return (tokens == model.text_eos_id).int().argmax(-1)
     return tokens.argmax(-1)

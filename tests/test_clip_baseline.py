@@ -11,11 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gcr_tutorial.clip_baseline import (
-    contrastive_loss, draw_captions, embed_images, embed_texts, fine_tune_clip, load_clip, warmup_cosine,
-    zero_shot_rankings,
-)
-from gcr_tutorial.clip_pretraining import clip_config, new_clip, save_clip_weights, train_clip_tokenizer
+from gcr_tutorial.clip_baseline import embed_images, embed_texts, fine_tune_clip, load_clip, zero_shot_rankings
+from gcr_tutorial.clip_folder import clip_config, new_clip, save_clip_weights, train_clip_tokenizer
+from gcr_tutorial.clip_training import contrastive_loss, cosine_share, draw_captions, training_encoders
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220), "yellow": (230, 220, 30),
            "black": (10, 10, 10), "white": (250, 250, 250)}
@@ -47,7 +45,8 @@ def clip(folder):
 
 
 def test_embeddings_are_normalised_and_independent_of_the_batch(clip):
-    images, texts = embed_images(clip, IMAGES, batch_size=4), embed_texts(clip, [text for _, text in PAIRS], batch_size=5)
+    images = embed_images(clip, IMAGES, batch_size=4)
+    texts = embed_texts(clip, [text for _, text in PAIRS], batch_size=5)
     assert images.shape == (6, 16) and texts.shape == (12, 16)
     torch.testing.assert_close(images.norm(dim=1), torch.ones(6))
     torch.testing.assert_close(texts.norm(dim=1), torch.ones(12))
@@ -128,7 +127,7 @@ def test_loss_ignores_an_images_other_captions():
 
 
 def test_learning_rate_rises_then_falls_to_zero():
-    rates = [warmup_cosine(i / 100, 0.1) for i in range(101)]
+    rates = [cosine_share(i / 100, 0.1) for i in range(101)]
     assert rates[0] == 0 and rates[10] == pytest.approx(1) and rates[100] == pytest.approx(0)
     assert all(a < b for a, b in zip(rates[:10], rates[1:11]))
     assert all(a > b for a, b in zip(rates[10:], rates[11:]))
@@ -168,8 +167,6 @@ def test_fine_tuning_repeats_itself(folder):
 
 def test_fine_tuning_uses_open_clips_own_towers_where_the_fast_ones_do_not_fit(folder):
     """Bidirectional text attention is not what the fast towers compute; the loss must come from the model itself."""
-    from gcr_tutorial.clip_baseline import training_encoders
-
     clip = load_clip(folder)
     assert training_encoders(clip.model)[0] != clip.model.encode_image
     clip.model.attn_mask = None

@@ -1,4 +1,4 @@
-"""tiny-clip's pretraining: the folder it writes is a plain open_clip one, and a killed run ends as if it had not been."""
+"""tiny-clip's pretraining: the folder it writes is plain open_clip, and a killed run ends as if it had not been."""
 
 import json
 from types import SimpleNamespace
@@ -11,11 +11,11 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from gcr_tutorial import clip_pretraining
-from gcr_tutorial.clip_baseline import clip_optimizers, embed_images, embed_texts, load_clip, set_lr
-from gcr_tutorial.clip_pretraining import (
-    clip_config, new_clip, pretrain_clip, recall_evaluator, save_clip_weights, train_clip_tokenizer,
-)
+from gcr_tutorial.clip_baseline import embed_images, embed_texts, load_clip
+from gcr_tutorial.clip_folder import clip_config, new_clip, save_clip_weights, train_clip_tokenizer
+from gcr_tutorial.clip_pretraining import pretrain_clip, recall_evaluator
 from gcr_tutorial.clip_towers import caption_ends, fast_encode_images, fast_encode_texts, training_flops
+from gcr_tutorial.clip_training import clip_optimizers, set_lr
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220), "yellow": (230, 220, 30),
            "black": (10, 10, 10), "white": (250, 250, 250)}
@@ -109,7 +109,7 @@ def test_tokens_after_eos_do_not_change_an_embedding(folder):
     end = caption_ends(model, tokens)
     changed = tokens.clone()
     for row, position in zip(changed, end):
-        row[position + 1:] = torch.arange(5, 5 + len(row) - position - 1) + 200  # larger than EOS: argmax would go there
+        row[position + 1:] = torch.arange(5, 5 + len(row) - position - 1) + 200  # argmax would go there
     assert not torch.equal(tokens, changed)
     with torch.no_grad():
         torch.testing.assert_close(model.eval().encode_text(tokens), model.encode_text(changed))
@@ -175,7 +175,7 @@ def test_pretraining_learns_and_writes_a_complete_folder(tmp_path):
     distinct = range(0, len(bank), 2)
     queries = [bank.captions[i][0] for i in distinct]
     evaluate = recall_evaluator([bank.images[i] for i in distinct], queries, range(len(queries)))
-    provenance = train(bank, tmp_path / "clip", 80, evaluate=evaluate, evaluate_every=30, threads=1, progress=lines.append)
+    provenance = train(bank, tmp_path / "clip", 80, evaluate=evaluate, evaluate_every=30, progress=lines.append)
     assert provenance["measured"]["R@1"] > 50  # chance: 100 / 36
     assert provenance["training"]["steps"] == 80
     assert provenance["data"]["distinct_images_seen"] == len(bank)
@@ -186,7 +186,8 @@ def test_pretraining_learns_and_writes_a_complete_folder(tmp_path):
     assert sum("R@1" in history for history in provenance["history"]) == 2
     clip = load_clip(tmp_path / "clip")
     pictures = [Image.fromarray(bank.images[i]) for i in distinct]
-    found = (embed_texts(clip, [f"{names[0]} on the left and {names[1]} on the right"]) @ embed_images(clip, pictures).T)
+    query = f"{names[0]} on the left and {names[1]} on the right"
+    found = embed_texts(clip, [query]) @ embed_images(clip, pictures).T
     assert found.argmax() == 1
     assert evaluate(clip) == provenance["measured"]
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["clip"]
