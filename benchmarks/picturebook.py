@@ -1,4 +1,4 @@
-"""How fast the Picturebook is: scenes a second on one core, for sampling, captions and drawing at 64, 96 and 256 pixels.
+"""How fast the Picturebook is on one core, in scenes a second: sampling, captions, drawing at 64, 96 and 256 pixels.
 
 Run it with `python benchmarks/picturebook.py`. Stages take turns within a repeat, so that a busy machine slows all of
 them alike; the table shows medians over the repeats. It is also written to benchmarks/results/picturebook.json.
@@ -58,7 +58,8 @@ def measure(stages: dict[str, Callable[[], None]], repeats: int, n: int) -> dict
                 processor[name].append(n / max(cpu, 1e-9))
         print(f"repeat {repeat} of {repeats} (0 warms up)", file=sys.stderr)
     return {name: {"scenes_per_s": statistics.median(clock[name]), "slowest": min(clock[name]),
-                   "fastest": max(clock[name]), "scenes_per_cpu_s": statistics.median(processor[name])} for name in stages}
+                   "fastest": max(clock[name]), "scenes_per_cpu_s": statistics.median(processor[name])}
+            for name in stages}
 
 
 def main() -> None:

@@ -35,7 +35,8 @@ def main(argv: list[str] | None = None) -> int:
     aside = arguments.out.with_name(arguments.out.name + ".writing")
     sheet.save(aside, format="PNG")
     os.replace(aside, arguments.out)
-    print(f"{arguments.out}: {arguments.count} scenes of the {arguments.world} world, {sheet.width} x {sheet.height} pixels")
+    print(f"{arguments.out}: {arguments.count} scenes of the {arguments.world} world, "
+          f"{sheet.width} x {sheet.height} pixels")
     return 0
 
 

@@ -1,0 +1,79 @@
+"""What the notebooks share: retrievers made once, shipped small in `data/artifacts`, trained anew when asked.
+
+`retriever("atomic")` loads the shipped one, or trains it now where it is missing or GCR_REBUILD=1 is set. What is
+trained here goes to `build/artifacts` (GCR_BUILD chooses another folder), never into `data/`; `ship` puts it there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .corpus import ImageCaptionCorpus
+from .pipeline import run
+from .presets import data_dir, get_preset
+from .retriever import GenerativeRetriever
+
+KINDS = ("atomic", "structured")
+
+
+def rebuild_asked() -> bool:
+    """Whether GCR_REBUILD asks for training now instead of loading what is shipped."""
+    return os.environ.get("GCR_REBUILD", "0") not in ("", "0")
+
+
+def build_dir() -> Path:
+    """Where artifacts trained now go: GCR_BUILD, else `build/artifacts` beside `data/`."""
+    return Path(os.environ.get("GCR_BUILD") or data_dir().parent / "build" / "artifacts")
+
+
+def retriever(kind: str = "atomic", progress: Callable[[str], None] = print) -> tuple[GenerativeRetriever, dict[str, Any]]:
+    """The retriever of an identifier kind over the tutorial's 1,300 images, and its results (as in results.json).
+
+    The results' "source" says where it came from: "shipped", "trained now", or "built before" where build_dir() already
+    held it. Raises ValueError for an unknown kind.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"no artifact for identifier {kind!r}: choose one of {', '.join(KINDS)}")
+    folder = data_dir() / "artifacts" / kind
+    if not rebuild_asked() and (folder / "results.json").is_file():
+        progress(f"found: the {kind} retriever shipped in data/artifacts/{kind}")
+        return _load(folder, "shipped")
+    folder = build_dir() / kind
+    built_before = (folder / "results.json").is_file()
+    if not built_before:
+        progress(f"training the {kind} retriever now (minutes; preset {get_preset().name})")
+        preset = get_preset()
+        corpus = ImageCaptionCorpus.from_picturebook(preset.n_train, preset.n_val, preset.n_test)
+        run(corpus, preset, identifier=kind, out=folder, progress=progress, about={"source": "picturebook"})
+    return _load(folder, "built before" if built_before else "trained now")
+
+
+def _load(folder: Path, source: str) -> tuple[GenerativeRetriever, dict[str, Any]]:
+    results = json.loads((folder / "results.json").read_text())
+    return GenerativeRetriever.from_pretrained(folder / "retriever"), {**results, "source": source}
+
+
+def ship(kind: str, folder: Path | None = None) -> Path:
+    """Put the trained retriever in `folder` (default: where `retriever` trains it) into data/artifacts, in half
+    precision, with its results and where they come from. Returns the folder it is in now."""
+    source, target = folder or build_dir() / kind, data_dir() / "artifacts" / kind
+    trained, results = _load(source, "shipped")
+    trained.backbone.model.to(torch.float16)
+    target.mkdir(parents=True, exist_ok=True)
+    trained.save_pretrained(target / "retriever")
+    results["provenance"] = {"made": date.today().isoformat(), "machine": f"{platform.machine()}, {os.cpu_count()} cores, CPU",
+                             "command": f"python -m gcr_tutorial run --preset tiny --identifier {kind}",
+                             "weights": "float16, loaded as float32"}
+    results.pop("source")
+    aside = target / "results.json.writing"
+    aside.write_text(json.dumps(results, indent=1))
+    os.replace(aside, target / "results.json")
+    return target

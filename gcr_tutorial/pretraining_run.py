@@ -1,0 +1,172 @@
+"""`python -m gcr_tutorial pretrain`: both shipped backbones from nothing, with their cards.
+
+One scene bank serves both, so that tiny-clip sees the images and captions that tiny-vlm sees. Every stage resumes from
+its checkpoint; the command started again goes on where it was killed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import random
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from .backbone import Backbone, save_backbone
+from .batching import collate
+from .clip_pretraining import pretrain_clip, recall_evaluator
+from .corpus import ImageCaptionCorpus
+from .features import image_features
+from .picturebook import captions, parse, render, sample_scene, satisfies, scene_seed
+from .pretraining import Lessons, Recipe, new_backbone, pretrain, tree_loss
+from .pseudo_queries import sample_captions
+from .scene_bank import SceneBank
+from .training import TargetLoss, caption_examples
+from .vision_warmup import warm_up_vision
+
+IMAGE_SIZE = 96
+WARM_UP_SHARE = 0.15  # of tiny-vlm's minutes
+HELD_OUT_SEED = 77  # scenes of the pretraining world that no bank with another seed holds
+Progress = Callable[[str], None]
+
+
+def pretrain_backbones(out: Path, bank_dir: Path, *, minutes: float = 60.0, scenes: int = 160_000, seed: int = 0,
+                       only: str | None = None, progress: Progress = print) -> None:
+    """Write `out/tiny-vlm` and `out/tiny-clip` (or `only` one), each trained for `minutes`; checkpoints in `out/work`."""
+    if seed == HELD_OUT_SEED:
+        raise ValueError(f"seed {HELD_OUT_SEED} is kept for the held-out scenes: take another")
+    tutorial = frozenset(sample_scene(scene_seed("tutorial", 0, i)).content for i in range(1400))
+    bank = SceneBank.build(bank_dir, scenes, IMAGE_SIZE, seed=seed, workers=os.cpu_count() or 1, avoid=tutorial,
+                           progress=progress)
+    work = out / "work"
+    if only != "tiny-clip":
+        pretrain_tiny_vlm(bank, out / "tiny-vlm", work, minutes=minutes, seed=seed, progress=progress)
+    if only != "tiny-vlm":
+        pretrain_tiny_clip(bank, out / "tiny-clip", work, minutes=minutes, seed=seed, progress=progress)
+
+
+def pretrain_tiny_vlm(bank: SceneBank, out: Path, work: Path, *, minutes: float, seed: int, progress: Progress = print) -> None:
+    """Vision warm-up, then the tree lessons; writes the backbone with its card."""
+    backbone = new_backbone(bank, seed=seed)
+    backbone.model.set_attn_implementation("eager")  # in bfloat16 on a CPU faster than the fused kernel
+    warm = warm_up_vision(backbone, bank.images, bank_seed=seed, minutes=WARM_UP_SHARE * minutes,
+                          checkpoint=work / "vision.pt", seed=seed, progress=progress)
+    recipe = Recipe(minutes=(1 - WARM_UP_SHARE) * minutes, seed=seed)
+    lessons = pretrain(backbone, bank, recipe, work / "tiny-vlm.pt", progress=progress)
+    backbone.model.set_attn_implementation("sdpa")
+    facts = {"vision_warm_up": warm, "lessons": lessons, "pflops": vlm_pflops(backbone, bank, recipe, warm, lessons)}
+    ship_tiny_vlm(backbone, out, facts, progress=progress)
+
+
+def ship_tiny_vlm(backbone: Backbone, out: Path, facts: dict[str, Any], progress: Progress = print) -> None:
+    """Measure on held-out scenes and write backbone, provenance.json and card to `out`."""
+    progress("tiny-vlm: measuring on held-out scenes")
+    measured = evaluate_captioner(backbone)
+    save_backbone(backbone, out)
+    parameters = sum(p.numel() for p in backbone.model.parameters())  # tied embeddings count once
+    write_vlm_card(out, {"model": "tiny-vlm", "parameters": parameters, **facts, "held_out": measured, **machine()})
+    progress(f"tiny-vlm: {out} written; {measured}")
+
+
+def pretrain_tiny_clip(bank: SceneBank, out: Path, work: Path, *, minutes: float, seed: int, progress: Progress = print) -> None:
+    """Contrastive training on the same bank; writes the open_clip folder with its card."""
+    corpus = ImageCaptionCorpus.from_picturebook(0, 0, 300)
+    evaluate = recall_evaluator([corpus.image(i, IMAGE_SIZE) for i in range(len(corpus))],
+                                [text for record in corpus.records for text in record.captions],
+                                [i for i, record in enumerate(corpus.records) for _ in record.captions])
+    texts = [text for said in bank.captions[:20_000] for text in said]
+    pretrain_clip(bank, out, minutes=minutes, tokenizer_texts=texts, lr=4e-3, seed=seed, evaluate=evaluate,
+                  checkpoint=work / "tiny-clip.pt", progress=progress)
+    write_clip_card(out)
+
+
+@torch.no_grad()
+def evaluate_captioner(backbone: Backbone, scenes: int = 300, seed: int = 0) -> dict[str, float]:
+    """On scenes never trained on: caption loss (nats a token) and, of sampled captions, the percentages that the
+    grammar can read and that are true of their scene (temperature 1, nucleus 0.95: as pseudo-queries are made)."""
+    held_out = [sample_scene(scene_seed("pretraining", HELD_OUT_SEED, i)) for i in range(scenes)]
+    size = backbone.model.config.vision_config.image_size
+    features = image_features(backbone, np.stack([np.asarray(render(scene, size)) for scene in held_out]))
+    pairs = [(caption.text, row) for row, scene in enumerate(held_out) for caption in captions(scene)]
+    examples, losses, weights = caption_examples(backbone, pairs), [], []
+    loss = TargetLoss(backbone)
+    for start in range(0, len(examples), 100):
+        part = examples[start:start + 100]
+        batch = collate(part, backbone.pad_id, features, backbone.device)
+        weights.append(sum(len(e.target_ids) for e in part))
+        losses.append(loss(**batch).item() * weights[-1])
+    read = true = total = 0
+    generator = torch.Generator().manual_seed(seed)
+    for start in range(0, scenes, 50):
+        said = sample_captions(backbone, features[start:start + 50], 5, generator)
+        for scene, texts in zip(held_out[start:], said):
+            for meaning in map(parse, texts):
+                total += 1
+                read += meaning is not None
+                true += meaning is not None and satisfies(scene, meaning)
+    return {"scenes": scenes, "caption_loss": round(sum(losses) / sum(weights), 4),
+            "readable_percent": round(100 * read / total, 1), "true_percent": round(100 * true / total, 1)}
+
+
+def vlm_pflops(backbone: Backbone, bank: SceneBank, recipe: Recipe, warm: dict, lessons: dict) -> float:
+    """Training compute in 10^15 floating-point operations: counted for one batch, times the number of batches."""
+    batch = Lessons(backbone, bank, recipe).batch(list(range(recipe.batch_size)), random.Random(0))
+    with FlopCounterMode(display=False) as counter:
+        tree_loss(backbone, batch).backward()
+    whole = counter.get_total_flops()
+    with FlopCounterMode(display=False) as counter:
+        torch.stack(tuple(backbone.model.model.get_image_features(batch["pixels"]).pooler_output)).sum().backward()
+    seen = counter.get_total_flops() / recipe.batch_size
+    backbone.model.zero_grad(set_to_none=True)
+    return round((whole * lessons["steps"] + seen * warm["pictures"]) / 1e15, 3)
+
+
+def machine() -> dict[str, Any]:
+    """Where and when."""
+    return {"made": date.today().isoformat(), "machine": f"{platform.machine()}, {os.cpu_count()} cores, CPU only",
+            "torch": torch.__version__, "command": "python -m gcr_tutorial pretrain"}
+
+
+def write_vlm_card(folder: Path, facts: dict[str, Any]) -> None:
+    """`provenance.json` and `README.md` of tiny-vlm."""
+    (folder / "provenance.json").write_text(json.dumps(facts, indent=1) + "\n")
+    warm, lessons, measured = facts["vision_warm_up"], facts["lessons"], facts["held_out"]
+    (folder / "README.md").write_text(f"""# tiny-vlm
+
+A {facts["parameters"] / 1e6:.2f}M-parameter `Idefics3ForConditionalGeneration` (the class SmolVLM-256M-Instruct loads as), pretrained
+from nothing by this project on drawn Picturebook scenes. It has never seen a photograph. It exists to be fine-tuned in
+the tutorial on a laptop CPU and is of no use for anything else.
+
+- Trained on: {lessons["pictures"]:,} visits of 96 px scenes from a bank disjoint from the tutorial's scenes, each with
+  captions, an inventory and questions; before that {warm["pictures"]:,} visits to teach the vision tower what is in each
+  part of a picture.
+- For how long: {(warm["seconds"] + lessons["seconds"]) / 60:.0f} minutes of training on one core, {facts["pflops"]} PFLOP; {facts["made"]}, {facts["machine"]}.
+- On {measured["scenes"]} held-out scenes: caption loss {measured["caption_loss"]} nats a token; of sampled captions
+  {measured["readable_percent"]} % can be read by the grammar and {measured["true_percent"]} % are true of their scene.
+- Made by `{facts["command"]}`; everything in `provenance.json`.
+""")
+
+
+def write_clip_card(folder: Path) -> None:
+    """`README.md` of tiny-clip, from the provenance that `pretrain_clip` wrote."""
+    facts = json.loads((folder / "provenance.json").read_text())
+    data, training, compute = facts["data"], facts["training"], facts["compute"]
+    measured = ", ".join(f"{name} {value:.1f}" for name, value in facts["measured"].items())
+    (folder / "README.md").write_text(f"""# tiny-clip
+
+A {facts["parameters"] / 1e6:.2f}M-parameter CLIP (an open_clip folder with its own tokenizer), trained contrastively from nothing by
+this project on the bank of drawn Picturebook scenes that tiny-vlm learned from. It has never seen a photograph.
+
+- Trained on: {data["image_visits"]:,} visits of {data["distinct_images_seen"]:,} images with {data["distinct_captions_seen"]:,} captions.
+- For how long: {training["seconds"] / 60:.0f} minutes of training on one core, {compute["model_flops"] / 1e15:.3f} PFLOP; {facts["finished"]},
+  {compute["machine"]}, {compute["cores"]} cores.
+- Zero-shot on the tutorial's test gallery (300 images, 1,500 queries): {measured}.
+- Made by `python -m gcr_tutorial pretrain`; everything in `provenance.json`.
+""")
