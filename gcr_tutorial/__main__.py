@@ -15,7 +15,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         return arguments.do(arguments)
-    except (FileNotFoundError, NotADirectoryError, ValueError, FloatingPointError) as error:
+    except (OSError, ValueError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -94,8 +94,9 @@ def _run(arguments: argparse.Namespace) -> int:
         corpus = ImageCaptionCorpus.from_folder(arguments.images)
         about = {"source": "files", "images_dir": str(Path(arguments.images).resolve())}
     else:
-        corpus = ImageCaptionCorpus.from_picturebook(arguments.train_images or preset.n_train, preset.n_val,
-                                                     arguments.test_images or preset.n_test, seed=0)
+        train, test = arguments.train_images, arguments.test_images  # 0 is a number too
+        corpus = ImageCaptionCorpus.from_picturebook(preset.n_train if train is None else train, preset.n_val,
+                                                     preset.n_test if test is None else test, seed=0)
         about = {"source": "picturebook"}
     out = Path(arguments.out or f"runs/{arguments.identifier}")
     print(f"{corpus!r}, preset {preset.name}, identifier {arguments.identifier}, protocol {arguments.protocol}")

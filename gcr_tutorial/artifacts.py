@@ -63,11 +63,15 @@ def _load(folder: Path, source: str) -> tuple[GenerativeRetriever, dict[str, Any
 
 def ship(kind: str, folder: Path | None = None) -> Path:
     """Put the trained retriever in `folder` (default: where `retriever` trains it) into data/artifacts, in half
-    precision, with its results and where they come from. Returns the folder it is in now."""
+    precision, with its results and where they come from. Returns the folder it is in now; raises FileNotFoundError where
+    there is nothing to ship."""
     source, target = folder or build_dir() / kind, data_dir() / "artifacts" / kind
+    if not (source / "results.json").is_file():
+        raise FileNotFoundError(f"no finished run in {source} (no results.json): train one first")
     trained, results = _load(source, "shipped")
     trained.backbone.model.to(torch.float16)
     target.mkdir(parents=True, exist_ok=True)
+    (target / "results.json").unlink(missing_ok=True)  # an earlier one's: it comes last, when all is there
     trained.save_pretrained(target / "retriever")
     results["provenance"] = {"made": date.today().isoformat(), "machine": f"{platform.machine()}, {os.cpu_count()} cores, CPU",
                              "command": f"python -m gcr_tutorial run --preset tiny --identifier {kind}",

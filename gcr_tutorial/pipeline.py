@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from .clip_baseline import embed_images, embed_texts, load_clip, zero_shot_ranki
 from .corpus import ImageCaptionCorpus, RetrievalTask, make_task
 from .evaluation import bm25_rankings, chance_recall, map_at_r, oracle_recall, r_precision, recall_at_k
 from .features import image_features
-from .identifiers import make_identifiers
+from .identifiers import KINDS, make_identifiers
 from .presets import Preset
 from .pseudo_queries import fine_tune_captioner, generate_pseudo_queries
 from .retriever import GenerativeRetriever
@@ -36,7 +37,7 @@ Progress = Callable[[str], None]
 
 @dataclass
 class Timer:
-    """Wall-clock seconds of each stage, with a line when one starts."""
+    """Wall-clock seconds of each stage, with a line when one ends."""
 
     progress: Progress
     seconds: dict[str, float] = field(default_factory=dict)
@@ -49,18 +50,20 @@ class Timer:
         return result
 
 
-def every(seconds: float, progress: Progress) -> Callable[[str, int, int, float], None]:
-    """A training callback that says, at most every `seconds`, how far a stage is and how long it will take."""
-    state: dict[str, float] = {}
+def every(seconds: float, progress: Progress) -> Callable[..., None]:
+    """A callback (stage, step, total, loss where there is one) that says, at most every `seconds`, how far a stage is and
+    how long it will take."""
+    state: dict[str, Any] = {}
 
-    def report(stage: str, step: int, total: int, loss: float) -> None:
+    def report(stage: str, step: int, total: int, loss: float | None = None) -> None:
         now = time.monotonic()
-        if step == 1 or state.get("stage_total") != total:
-            state.update(start=now, first=step, said=now, stage_total=total)
+        if step == 1 or state.get("of") != (stage, total):
+            state.update(start=now, first=step, said=now, of=(stage, total))
         elif now - state["said"] > seconds or step == total:
             left = (now - state["start"]) / max(1, step - state["first"]) * (total - step)
             state["said"] = now
-            progress(f"  {stage} {step}/{total} steps, loss {loss:.3f}, {left:.0f} s left")
+            done = f"{step}/{total}" if loss is None else f"{step}/{total} steps, loss {loss:.3f}"
+            progress(f"  {stage} {done}, {left:.0f} s left")
 
     return report
 
@@ -82,17 +85,22 @@ def run(corpus: ImageCaptionCorpus, preset: Preset, *, identifier: str = "atomic
     """Memorize the corpus under identifiers of a kind and measure retrieval; returns what `results.json` holds.
 
     With `out`, writes `out/results.json` and `out/retriever/`. The same seed on the same machine gives the same recalls.
+    Raises ValueError or FileNotFoundError, before any work, for a kind, protocol, backbone or folder that cannot be used.
     """
+    if identifier not in KINDS:
+        raise ValueError(f"unknown identifier kind {identifier!r}: choose one of {', '.join(KINDS)}")
     torch.manual_seed(seed)
     timer, task = Timer(progress), make_task(corpus, protocol, seed)
     row_of = {image: row for row, image in enumerate(task.memorize)}
     backbone = timer("load backbone", lambda: load_backbone(preset.backbone_path))
+    clip = timer("load CLIP", lambda: load_clip(preset.clip_path))
+    if out is not None:
+        Path(out).mkdir(parents=True, exist_ok=True)
     size = preset.image_size
     features = timer("vision features", lambda: image_features(
         backbone, pictures(corpus, task.memorize, size), preset.feature_batch))  # (N, S, H)
     pseudo_rows = [row_of[image] for image in task.uncaptioned]
     pseudo = timer("pseudo-queries", lambda: write_pseudo_queries(backbone, features, task, row_of, preset, seed, progress))
-    clip = timer("load CLIP", lambda: load_clip(preset.clip_path))
     embeddings = timer("CLIP embeddings", lambda: embed_images(clip, pictures(corpus, task.memorize, size)))  # (N, D)
     identifiers = timer("identifiers", lambda: make_identifiers(
         identifier, [corpus.records[i].id for i in task.memorize], embeddings.numpy(), preset.clusters, preset.leaf_size, seed))
@@ -115,7 +123,7 @@ def run(corpus: ImageCaptionCorpus, preset: Preset, *, identifier: str = "atomic
         "schedule": preset.recipe.schedule, "seed": seed, "n_memorized": len(task.memorize), "n_gallery": len(gallery),
         "n_queries": len(task.eval_queries), "n_training_queries": len(queries),
         "n_pseudo_queries": sum(map(len, pseudo)), **measured,
-        "seconds": timer.seconds, "peak_memory_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+        "seconds": timer.seconds, "peak_memory_gb": peak_memory_gb(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "losses": {stage: thin(losses) for stage, losses in history.losses.items()},
     }
@@ -134,7 +142,9 @@ def write_pseudo_queries(backbone: Backbone, features: torch.Tensor, task: Retri
         captions = [(query.text, row_of[query.image]) for query in task.train_queries]
         fine_tune_captioner(backbone, captions, features=features, epochs=preset.caption_epochs, seed=seed,
                             recipe=replace(preset.recipe, schedule="sequential"), progress=every(10, progress))
-    return generate_pseudo_queries(backbone, features[rows], preset.pseudo_queries, seed)
+    report = every(10, progress)
+    return generate_pseudo_queries(backbone, features[rows], preset.pseudo_queries, seed,
+                                   progress=lambda done, total: report("pseudo-queries", done, total))
 
 
 def measure(retriever: GenerativeRetriever, corpus: ImageCaptionCorpus, task: RetrievalTask, row_of: dict[int, int],
@@ -145,11 +155,12 @@ def measure(retriever: GenerativeRetriever, corpus: ImageCaptionCorpus, task: Re
     texts = [query.text for query in task.eval_queries]
     targets = [row_of[query.image] for query in task.eval_queries]
     gallery, everything = list(retriever.gallery), list(range(len(task.memorize)))
-    hits = timer("search", lambda: retriever.rank(texts, max(KS), rows=gallery))
+    report = every(10, timer.progress)
+    hits = timer("search", lambda: retriever.rank(texts, max(KS), rows=gallery, progress=partial(report, "search")))
     rankings = [[hit.row for hit in found] for found in hits]
     result: dict[str, Any] = {"recall": recall_at_k(rankings, targets, KS)}
-    full = hits if len(gallery) == len(everything) else timer(
-        "search the full gallery", lambda: retriever.rank(texts, max(KS), rows=everything))
+    full = hits if len(gallery) == len(everything) else timer("search the full gallery", lambda: retriever.rank(
+        texts, max(KS), rows=everything, progress=partial(report, "search the full gallery")))
     result["recall_full_gallery"] = recall_at_k([[hit.row for hit in found] for found in full], targets, KS)
     result["valid_rate"] = valid_rate(rankings, set(gallery), min(max(KS), len(gallery)))
 
@@ -179,13 +190,24 @@ def valid_rate(rankings: list[list[int]], gallery: set[int], k: int) -> float:
 
 def thin(values: list[float], most: int = 200) -> list[float]:
     """At most `most` of `values`, evenly spaced, rounded: enough for a curve."""
-    step = max(1, len(values) // most)
+    step = max(1, -(-len(values) // most))
     return [round(value, 4) for value in values[::step]]
+
+
+def peak_memory_gb() -> float | None:
+    """The most memory this process has held so far, in GiB; None where the system does not tell (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    unit = 1 if sys.platform == "darwin" else 2**10  # macOS counts bytes, Linux KiB
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30, 2)
 
 
 def write_results(out: Path, retriever: GenerativeRetriever, results: dict[str, Any]) -> None:
     """`out/retriever/` and, last, `out/results.json`: if the latter is there, the run is complete."""
     out.mkdir(parents=True, exist_ok=True)
+    (out / "results.json").unlink(missing_ok=True)  # an earlier run's
     retriever.save_pretrained(out / "retriever")
     aside = out / "results.json.writing"
     aside.write_text(json.dumps(results, indent=1))

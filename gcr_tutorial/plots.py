@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ def ranking_figure(query: str, found: Sequence[tuple[Image.Image, Any]], target:
     """
     count = max(1, len(found))
     figure = Figure(figsize=(2.1 * count, 2.9), dpi=110, layout="constrained")
-    figure.suptitle("\n".join(textwrap.wrap(f"“{query}”", 26 * count)), fontsize=11, color=INK)
+    title = "\n".join(textwrap.wrap(f"“{query}”", 26 * count))
+    figure.suptitle(title, fontsize=11, color=INK, parse_math=False)  # a "$" in the query is a dollar
     axes = figure.subplots(1, count, squeeze=False)[0]
     for rank, (axis, (picture, hit)) in enumerate(zip(axes, found), 1):
         axis.imshow(picture)
@@ -30,7 +32,7 @@ def ranking_figure(query: str, found: Sequence[tuple[Image.Image, Any]], target:
         for spine in axis.spines.values():
             spine.set(edgecolor=GOOD if right else QUIET, linewidth=4 if right else 0.8)
         axis.set_title(f"{rank}." + (" right" if right else ""), fontsize=10, color=GOOD if right else INK, loc="left")
-        axis.set_xlabel(f"{hit.image_id}\nlog p = {hit.score:.2f}", fontsize=7.5, color=INK)
+        axis.set_xlabel(f"{hit.image_id}\nlog p = {hit.score:.2f}", fontsize=7.5, color=INK, parse_math=False)
     return figure
 
 
@@ -55,7 +57,7 @@ def loss_figure(losses: dict[str, Sequence[float]], smooth: float = 0.9) -> Figu
     """Training loss against steps, one line a stage, smoothed by a running mean that keeps a share `smooth`."""
     figure = Figure(figsize=(6.4, 3.0), dpi=110, layout="constrained")
     axis = figure.subplots()
-    for (name, values), (color, style) in zip(losses.items(), LINES):
+    for (name, values), (color, style) in zip(losses.items(), cycle(LINES)):
         running, curve = None, []
         for value in values:
             running = value if running is None else smooth * running + (1 - smooth) * value

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 
 from .backbone import Backbone, load_backbone, save_backbone
 from .decoding import left_pad, trie_search
@@ -58,6 +59,8 @@ class GenerativeRetriever:
     def trie(self, rows: Sequence[int] | None = None) -> tuple[TrieIndex, tuple[int, ...]]:
         """The trie of the identifiers of `rows` (default: `gallery`), and these rows in the trie's order."""
         rows = tuple(rows if rows is not None else self.gallery or range(len(self.identifiers)))
+        if not all(0 <= row < len(self.identifiers) for row in rows):
+            raise ValueError(f"rows must be from 0 to {len(self.identifiers) - 1}: places in the memorized images")
         if rows not in self._tries:
             self._tries[rows] = TrieIndex.build([self._sequences[row] for row in rows])
         return self._tries[rows], rows
@@ -111,12 +114,14 @@ class GenerativeRetriever:
         if not facts_file.is_file():
             raise FileNotFoundError(f"no retriever in {folder} (no retriever.json): make one with "
                                     "`python -m gcr_tutorial run --out DIR` and give DIR/retriever")
-        facts = json.loads(facts_file.read_text())
-        if facts.get("version") != FORMAT_VERSION:
-            raise ValueError(f"{facts_file} has format {facts.get('version')}, this package reads {FORMAT_VERSION}: "
-                             "train the retriever again")
-        return cls(load_backbone(folder / "backbone", device), Identifiers.load(folder / "identifiers.json"),
-                   tuple(facts["gallery"]), facts["num_beams"], facts["about"])
+        try:
+            facts = json.loads(facts_file.read_text())
+            if facts["version"] != FORMAT_VERSION:
+                raise ValueError(f"format {facts['version']}, this package reads {FORMAT_VERSION}")
+            return cls(load_backbone(folder / "backbone", device), Identifiers.load(folder / "identifiers.json"),
+                       tuple(facts["gallery"]), facts["num_beams"], facts["about"])
+        except (KeyError, TypeError, ValueError, SafetensorError) as error:
+            raise ValueError(f"the retriever in {folder} cannot be read ({error}): train it again") from error
 
 
 def picture_of(retriever: GenerativeRetriever, hit: Hit, images_dir: str | Path | None = None, size: int | None = None) -> Image.Image:

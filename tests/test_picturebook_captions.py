@@ -481,3 +481,9 @@ def test_inventory_of_a_known_scene():
                wears=(("coat", "blue"), ("cap", "pink")))))
     assert inventory(scene)[1] == ("a country farm, night, rain; boy flying a red kite, blue coat, pink cap; "
                                    "three sheep; big black dog sitting.")
+
+
+@pytest.mark.parametrize("broken", ["There is a boy in", "A man wearing", "A girl in two pants.", "A boy in a red",
+                                    "A man and a dog with", "A boy in and a park.", "A red in the park a dog."])
+def test_a_caption_that_breaks_off_cannot_be_read(broken: str) -> None:
+    assert parse(broken) is None

@@ -133,7 +133,7 @@ def test_a_thing_with_colours_of_its_own_ignores_the_argument(kind):
 
 
 def test_kinds_look_different():
-    drawn = {kind: draw_thing(kind, "red")[0] for kind in THINGS}
+    drawn = {kind: draw_thing(kind, "red")[0][::3, ::3] for kind in THINGS}
     for a, b in combinations(THINGS, 2):
         both = inked(drawn[a]) | inked(drawn[b])
         assert differing(drawn[a], drawn[b]) > 0.1 * both.sum(), (a, b)
@@ -162,8 +162,8 @@ def test_a_person_stays_in_the_box_of_the_activity(kind):
         for look, v in ((replace(LOOK, kind=kind), 0.0), (dressed, 0.95)):
             drawn = ink_box(draw_doer(activity, look, v=v))
             slack = 0.08 * 0.35 * HEIGHT[kind] + 1.5 / SIZE
-            assert drawn[0] >= box[0] - slack and drawn[1] >= box[1] - slack, activity
-            assert drawn[2] <= box[2] + slack and drawn[3] <= box[3] + slack, activity
+            assert drawn[0] >= box[0] - slack and drawn[2] <= box[2] + slack, activity
+            assert drawn[1] >= box[1] - slack and drawn[3] <= box[3] + 2 * slack, activity  # oars reach under water
 
 
 def test_the_colour_of_a_prop_shows():
@@ -179,9 +179,10 @@ def test_the_colour_of_a_prop_shows():
 def test_clothes_hats_and_hair_show():
     plain = draw_doer("standing")
     for change in ({"top": "coat"}, {"top": "sweater"}, {"top": "jacket"}, {"top": "dress"}, {"bottom": "shorts"},
-                   {"bottom": "skirt"}, {"top_color": COLORS["red"]}, {"bottom_color": COLORS["red"]}, {"skin": (92, 56, 36)},
-                   {"hair": (233, 196, 106)}, {"glasses": True}, {"beard": True}, {"backpack_color": COLORS["red"]},
-                   {"scarf_color": COLORS["red"]}, *({"kind": kind} for kind in ("woman", "boy", "girl"))):
+                   {"bottom": "skirt"}, {"top_color": COLORS["red"]}, {"bottom_color": COLORS["red"]},
+                   {"skin": (92, 56, 36)}, {"hair": (233, 196, 106)}, {"glasses": True}, {"beard": True},
+                   {"backpack_color": COLORS["red"]}, {"scarf_color": COLORS["red"]},
+                   *({"kind": kind} for kind in ("woman", "boy", "girl"))):
         assert differing(plain, draw_doer("standing", replace(LOOK, **change))) >= 8, change
     for kind in PEOPLE:
         for a, b in combinations(range(len(HAIR_STYLES[kind])), 2):
@@ -266,12 +267,12 @@ def test_everything_in_a_scene_can_be_seen_at_the_models_resolution():
     """Taking any entity away, or painting any told colour anew, changes enough of the page's 96 x 96 pixels."""
     for i in range(60):
         scene = sample_scene(scene_seed("tutorial", 0, i))
-        whole = page(scene)
+        whole, all_of_it = page(scene), scene.entities
 
         def changed(at: int, *instead: Entity) -> int:
-            return differing(whole, page(replace(scene, entities=(*scene.entities[:at], *instead, *scene.entities[at + 1:]))))
+            return differing(whole, page(replace(scene, entities=(*all_of_it[:at], *instead, *all_of_it[at + 1:]))))
 
-        for at, entity in enumerate(scene.entities):
+        for at, entity in enumerate(all_of_it):
             assert changed(at) >= 50, (scene.seed, entity)
             for n, (garment, color) in enumerate(entity.wears):
                 other = (garment, "green" if color != "green" else "purple")

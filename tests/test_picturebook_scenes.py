@@ -82,6 +82,8 @@ def test_the_worlds_share_no_scene(worlds):
 @given(st.integers(0, 10 ** 6), st.integers(0, 10 ** 9), st.integers(0, 10 ** 6), st.integers(0, 10 ** 9))
 def test_no_seed_belongs_to_both_worlds(seed, index, other_seed, other_index):
     assert scene_seed("tutorial", seed, index) != scene_seed("pretraining", other_seed, other_index)
+    for i, world in enumerate(WORLDS):  # not by luck: the remainder names the world
+        assert scene_seed(world, seed, index) % len(WORLDS) == i
     assert scene_seed("tutorial", seed, index) == scene_seed("tutorial", seed, index)
     if (seed, index) != (other_seed, other_index):
         assert scene_seed("tutorial", seed, index) != scene_seed("tutorial", other_seed, other_index)

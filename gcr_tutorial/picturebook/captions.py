@@ -27,11 +27,12 @@ class Caption:
 
 
 def captions(scene: Scene, n: int = 5, salt: int = 0) -> list[Caption]:
-    """`n` different captions of `scene`, all true, of 5 to 20 words; the same for the same scene and `salt`."""
+    """`n` different captions of `scene`, all true, of 6 to 20 words; the same for the same scene and `salt`."""
     rng, found = random.Random(scene.seed * 1009 + salt), []
     for _ in range(60 * n):
         caption = _Writer(scene, rng).write()
-        if MIN_WORDS <= len(caption.text.split()) <= MAX_WORDS and all(caption.text != c.text for c in found):
+        clumsy = " by by " in caption.text  # "flies by" + "by the water"
+        if MIN_WORDS <= len(caption.text.split()) <= MAX_WORDS and not clumsy and all(caption.text != c.text for c in found):
             found.append(caption)
             if len(found) == n:
                 return found

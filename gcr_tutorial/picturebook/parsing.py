@@ -36,7 +36,7 @@ def _phrases() -> tuple[dict[Phrase, tuple[str, object]], int]:
             add(words.replace("{c}", color or ""), role, (*meaning, color))
 
     for filler in FILLERS:
-        add(filler, "filler", None)
+        add(filler, "filler", filler)
     add("a", "number", 1)
     for count, names in lexicon.NUMBERS.items():
         for name in names:
@@ -96,11 +96,19 @@ class _Reader:
         self.told: dict = {}
         self.pending: dict = {}  # number, size, colour waiting for their noun
         self.relation: str | None = None
+        self.open: str | None = None  # a filler that something must follow
 
     def take(self, role: str, value: object) -> bool:
         """Add one phrase; False where it does not fit what came before."""
         if role == "filler":
+            if self.pending or self.open in ("in", "wearing"):
+                return False
+            self.open = value
             return True
+        if self.open in ("in", "wearing") and role not in ("number", "color", "garment"):
+            return False
+        if role in ("noun", "garment") or role not in ("number", "color", "size"):
+            self.open = None
         if role in ("number", "color", "size"):
             if role in self.pending:
                 return False
@@ -109,9 +117,8 @@ class _Reader:
         if role == "noun":
             return self._noun(*value)
         if role == "garment":
-            color = self.pending.pop("color", None)
-            self.pending.pop("number", None)
-            return not self.pending and self._wear((value, color))
+            color, number = self.pending.pop("color", None), self.pending.pop("number", 1)
+            return number == 1 and not self.pending and self._wear((value, color))
         if self.pending:
             return False
         if role == "wears":
@@ -156,6 +163,6 @@ class _Reader:
 
     def meaning(self) -> Meaning | None:
         """What was said, or None where the sentence broke off or said nothing."""
-        if self.pending or self.relation or not self.mentions:
+        if self.pending or self.relation or self.open or not self.mentions:
             return None
         return Meaning(tuple(Mention(**m) for m in self.mentions), tuple(self.relations), **self.told)

@@ -70,6 +70,6 @@ def questions(scene: Scene, n: int, rng: random.Random) -> list[Question]:
     there = {e.kind for e in scene.entities}
     asked = rng.choice(sorted(there)) if rng.random() < 0.5 else rng.choice(sorted(lexicon.NOUNS))
     noun = lexicon.NOUNS[asked][0].replace("{c} ", "")
-    pool.append((f"Is there a {noun}?".replace(" a a", " an a"), "yes" if asked in there else "no"))
+    pool.append((f"Is there {'an' if noun[0] in 'aeiou' else 'a'} {noun}?", "yes" if asked in there else "no"))
     rng.shuffle(pool)
     return list(dict.fromkeys(pool))[:n]

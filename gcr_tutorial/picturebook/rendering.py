@@ -6,7 +6,7 @@ from PIL import Image
 
 from .activities import draw_person
 from .canvas import Canvas
-from .catalogue import ACTIVITIES, SETTINGS, THINGS
+from .catalogue import SETTINGS, THINGS
 from .colors import COLORS, HAIRS, SKINS
 from .people import Look
 from .scene import Entity, Scene

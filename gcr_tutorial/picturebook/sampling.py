@@ -16,6 +16,7 @@ from .scene import PEOPLE, Entity, Scene
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in page units
 
+WIDE = ("sleeping", "surfing", "swimming", "rowing a boat", "riding a bicycle", "riding a horse", "skiing", "sitting")
 MAX_HIDDEN = 0.25  # share of a thing's box that later things may cover
 HEIGHT = {"man": 1.0, "woman": 0.95, "boy": 0.74, "girl": 0.70}
 SIZE_FACTOR = {"small": 0.66, "big": 1.4, None: 1.0}
@@ -44,9 +45,10 @@ def bounds(entity: Entity) -> Box:
 
 
 def core(entity: Entity) -> Box:
-    """The box around what must stay visible of `entity`: of a person the body without far-off props."""
+    """The box around what must stay visible of `entity`: of a person the body without far-off props, but all of one
+    who lies, sits or rides."""
     box = bounds(entity)
-    if not entity.is_person:
+    if not entity.is_person or entity.pose in WIDE:
         return box
     s = entity.scale * HEIGHT[entity.kind]
     left, right = max(box[0], entity.x - 0.3 * s), min(box[2], entity.x + 0.3 * s)

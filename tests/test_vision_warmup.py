@@ -1,0 +1,151 @@
+"""The vision tower's first lesson: which facts hold in which cell, in the order of the image tokens; learning; resuming."""
+
+import itertools
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gcr_tutorial import vision_warmup
+from gcr_tutorial.picturebook import Entity, Scene, render, sample_scene, scene_seed
+from gcr_tutorial.vision_warmup import cell_targets, entity_facts, fact_names, warm_up_vision
+from tiny_backbone import tiny_backbone
+
+SCENES = [sample_scene(scene_seed("pretraining", 0, i)) for i in range(16)]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def cells(targets: np.ndarray, index: dict[str, int], fact: str, side: int) -> set[tuple[int, int]]:
+    """(row, column) of the cells where `fact` holds."""
+    return {divmod(int(cell), side) for cell in targets[:, index[fact]].nonzero()[0]}
+
+
+def targets_of(scene: Scene, side: int) -> tuple[np.ndarray, dict[str, int]]:
+    facts = sorted({fact for _, facts in entity_facts(scene) for fact in facts})
+    index = {fact: i for i, fact in enumerate(facts)}
+    return cell_targets(scene, index, side), index
+
+
+def test_left_things_are_in_left_cells_and_scene_facts_everywhere():
+    scene = Scene(0, "beach", "day", "clear", (
+        Entity("ball", 0.15, 0.95, 0.5, color="red"), Entity("dog", 0.8, 0.95, 0.3, pose="sitting")))
+    targets, index = targets_of(scene, 2)
+    assert targets.shape == (4, len(index)) and set(np.unique(targets)) == {0.0, 1.0}
+    for fact in ("beach", "time day", "weather clear"):
+        assert cells(targets, index, fact, 2) == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    for fact in ("ball", "1 ball", "red ball", "color red"):
+        assert cells(targets, index, fact, 2) == {(1, 0)}
+    for fact in ("dog", "dog sitting"):
+        assert cells(targets, index, fact, 2) == {(1, 1)}
+
+
+@pytest.mark.parametrize("box, expected", [
+    ((0.0, 0.5, 0.25, 1.0), {(2, 0), (3, 0)}),  # two whole cells
+    ((0.19, 0.5, 0.5, 0.75), {(2, 0), (2, 1)}),  # 24 % of a cell is enough
+    ((0.21, 0.5, 0.5, 0.75), {(2, 1)}),  # 16 % is not
+    ((0.30, 0.30, 0.36, 0.36), {(1, 1)}),  # a small thing is in the cell of its middle all the same
+    ((0.9, -0.3, 1.2, 0.1), {(0, 3)}),  # beyond the page's edge
+    ((-0.5, 0.0, 1.5, 0.25), {(0, 0), (0, 1), (0, 2), (0, 3)}),
+])
+def test_cells_of_a_box_by_hand(monkeypatch, box, expected):
+    monkeypatch.setattr(vision_warmup, "core", lambda entity: box)
+    targets, index = targets_of(Scene(0, "park", "day", "clear", (Entity("ball", 0.5, 0.5, 0.2, color="red"),)), 4)
+    assert cells(targets, index, "red ball", 4) == expected
+
+
+def test_facts_of_a_person():
+    girl = Entity("girl", 0.5, 0.9, 0.4, pose="flying a kite", prop_color="red", hair="blond", wears=(("dress", "blue"),))
+    scene = Scene(0, "park", "night", "snow", (girl,))
+    (_, everywhere), (body, told), (reach, does) = entity_facts(scene)
+    assert everywhere == ["park", "time night", "weather snow"]
+    assert set(told) == {"girl", "1 girl", "girl flying a kite", "hair blond", "girl blue dress", "blue dress"}
+    assert does == ["flying a kite", "flying a kite red"]
+    assert reach[0] <= body[0] and reach[1] < body[1] and body[2] <= reach[2]  # the kite is up in the air
+
+
+def test_unknown_facts_are_left_out():
+    targets = cell_targets(SCENES[0], {"no such fact": 0}, 3)
+    assert targets.shape == (9, 1) and not targets.any()
+
+
+@given(st.integers(0, 10_000), st.integers(1, 6))
+def test_every_fact_of_a_scene_is_somewhere(number, side):
+    targets, index = targets_of(sample_scene(scene_seed("pretraining", 3, number)), side)
+    assert targets.any(0).all() and targets.shape == (side * side, len(index))
+
+
+def test_names_are_those_that_occur_often():
+    few, many = fact_names(0, scenes=60, at_least=4), fact_names(0, scenes=60, at_least=2)
+    told = [{fact for _, facts in entity_facts(sample_scene(scene_seed("pretraining", 0, i))) for fact in facts} for i in range(60)]
+    counts = {fact: sum(fact in facts for facts in told) for fact in many}
+    assert {fact for fact in many if counts[fact] >= 4} <= set(few) < set(many) and min(counts.values()) > 0
+    assert few == sorted(few) and many == sorted(many)
+
+
+@torch.no_grad()
+def test_image_tokens_are_ordered_as_the_cells():
+    """What cell i learns must be what image token i sees: the pixel shuffle keeps rows and columns."""
+    connector = tiny_backbone().model.model.connector
+    patches = torch.arange(16.0).view(1, 16, 1).expand(1, 16, 4)  # 4 x 4 patches, numbered row by row
+    tokens = connector.pixel_shuffle(patches.contiguous(), 2)[0]  # (4, 16)
+    assert [sorted({int(p) for p in token}) for token in tokens] == [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]]
+
+
+@pytest.fixture
+def slow_clock(monkeypatch):
+    """Every step takes 20 seconds of a pretended clock, so that the number of steps is known."""
+    ticks = itertools.count(0, 20)
+    monkeypatch.setattr(vision_warmup, "time", SimpleNamespace(perf_counter=lambda: float(next(ticks))))
+    facts = fact_names(0, scenes=len(SCENES), at_least=2)
+    monkeypatch.setattr(vision_warmup, "fact_names", lambda seed: facts)
+
+
+def warm_up(backbone, checkpoint, progress=lambda line: None, minutes=10.0) -> dict:
+    images = np.stack([np.asarray(render(scene, 24)) for scene in SCENES])
+    return warm_up_vision(backbone, images, bank_seed=0, minutes=minutes, checkpoint=checkpoint, batch_size=8, bf16=False,
+                          progress=progress)
+
+
+def test_it_learns_what_is_where(tmp_path, slow_clock):
+    lines, backbone = [], tiny_backbone()
+    words = {name: weight.clone() for name, weight in backbone.model.model.text_model.named_parameters()}
+    result = warm_up(backbone, tmp_path / "w.pt", lines.append, minutes=40.0)
+    scores = [float(line.split("F1 ")[1].split(",")[0]) for line in lines]
+    assert len(lines) == 120 and result["pictures"] == 960 and result["F1"] == scores[-1]
+    assert result["facts"] == len(vision_warmup.fact_names(0)) and result["seconds"] == 2400.0
+    assert np.mean(scores[-5:]) > np.mean(scores[:5]) + 20
+    assert not backbone.model.model.vision_model.training
+    for name, weight in backbone.model.model.text_model.named_parameters():
+        assert torch.equal(weight, words[name])  # the language model has no part in it
+
+
+def test_interrupted_it_goes_on_to_the_same_weights(tmp_path, slow_clock):
+    whole, resumed = tiny_backbone(), tiny_backbone()
+    expected = warm_up(whole, tmp_path / "whole.pt")
+    lines = []
+
+    def stop(line):
+        lines.append(line)
+        if len(lines) == 17:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        warm_up(resumed, tmp_path / "w.pt", stop)
+    again, more = tiny_backbone(seed=5), []  # other weights: the checkpoint's must take their place
+    assert warm_up(again, tmp_path / "w.pt", more.append) == expected
+    assert more[0].startswith("vision warm-up: 120 pictures") and len(more) == 30 - 14  # saved after step 14
+    for part in ("vision_model", "connector"):
+        for mine, theirs in zip(getattr(again.model.model, part).parameters(), getattr(whole.model.model, part).parameters()):
+            assert torch.equal(mine, theirs)
+    finished = []
+    assert warm_up(tiny_backbone(), tmp_path / "w.pt", finished.append) == expected and finished == []
