@@ -33,6 +33,7 @@ class Recipe:
     minutes: float = 60.0
     batch_size: int = 16  # pictures a step
     captions: int = 3  # of the five of a picture, each time it is seen
+    inventory: float = 1.0  # chance that everything in the picture is listed
     questions: int = 3
     paraphrase: float = 0.5  # chance of one text-only branch: "Find the picture: <caption>" -> another caption
     lr: float = 0.01  # Muon, for the matrices
@@ -82,7 +83,8 @@ class Lessons:
         for caption in rng.sample(said, recipe.captions):
             _add(tree, self._tokens(" " + caption) + [self.end], asked, learn_from=0)
         told, *others = self.bank.questions[index]
-        for question, answer in [told, *rng.sample(others, min(recipe.questions, len(others)))]:
+        listed = [told] if rng.random() < recipe.inventory else []
+        for question, answer in [*listed, *rng.sample(others, min(recipe.questions, len(others)))]:
             prompt = self._chat(question)
             _add(tree, prompt + self._tokens(" " + answer) + [self.end], 0, learn_from=len(prompt))
         if rng.random() < recipe.paraphrase:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from .backbone import Backbone, save_backbone
+from .backbone import Backbone, pixels, save_backbone
 from .batching import collate
 from .clip_pretraining import pretrain_clip, recall_evaluator
 from .corpus import ImageCaptionCorpus
@@ -32,7 +32,7 @@ from .training import TargetLoss, caption_examples
 from .vision_warmup import warm_up_vision
 
 IMAGE_SIZE = 96
-WARM_UP_SHARE = 0.15  # of tiny-vlm's minutes
+WARM_UP, LESSONS = 0.15, 0.35  # shares of tiny-vlm's minutes; captions get the rest
 HELD_OUT_SEED = 77  # scenes of the pretraining world that no bank with another seed holds
 Progress = Callable[[str], None]
 
@@ -56,13 +56,27 @@ def pretrain_tiny_vlm(bank: SceneBank, out: Path, work: Path, *, minutes: float,
     """Vision warm-up, then the tree lessons; writes the backbone with its card."""
     backbone = new_backbone(bank, seed=seed)
     backbone.model.set_attn_implementation("eager")  # in bfloat16 on a CPU faster than the fused kernel
-    warm = warm_up_vision(backbone, bank.images, bank_seed=seed, minutes=WARM_UP_SHARE * minutes,
+    warm = warm_up_vision(backbone, bank.images, bank_seed=seed, minutes=WARM_UP * minutes,
                           checkpoint=work / "vision.pt", seed=seed, progress=progress)
-    recipe = Recipe(minutes=(1 - WARM_UP_SHARE) * minutes, seed=seed)
-    lessons = pretrain(backbone, bank, recipe, work / "tiny-vlm.pt", progress=progress)
+    recipe = lessons_recipe(minutes, seed)
+    lessons = pretrain(backbone, bank, recipe, work / "lessons.pt", progress=progress)
+    last = captions_recipe(minutes, seed)
+    said = pretrain(backbone, bank, last, work / "captions.pt", progress=progress)
     backbone.model.set_attn_implementation("sdpa")
-    facts = {"vision_warm_up": warm, "lessons": lessons, "pflops": vlm_pflops(backbone, bank, recipe, warm, lessons)}
+    pflops = lessons_pflops(backbone, bank, recipe, lessons) + lessons_pflops(backbone, bank, last, said) + warm_up_pflops(backbone, bank, warm)
+    facts = {"vision_warm_up": warm, "lessons": lessons, "captions": said, "pflops": round(pflops, 3)}
     ship_tiny_vlm(backbone, out, facts, progress=progress)
+
+
+def lessons_recipe(minutes: float, seed: int) -> Recipe:
+    """First everything: captions, inventories, questions, paraphrases."""
+    return Recipe(minutes=LESSONS * minutes, seed=seed)
+
+
+def captions_recipe(minutes: float, seed: int) -> Recipe:
+    """Then captions above all: what the tutorial asks of the model."""
+    return Recipe(minutes=(1 - WARM_UP - LESSONS) * minutes, seed=seed + 1, batch_size=32, captions=5, inventory=0.3,
+                  questions=1, paraphrase=0.2)
 
 
 def ship_tiny_vlm(backbone: Backbone, out: Path, facts: dict[str, Any], progress: Progress = print) -> None:
@@ -115,17 +129,25 @@ def evaluate_captioner(backbone: Backbone, scenes: int = 300, seed: int = 0) -> 
             "readable_percent": round(100 * read / total, 1), "true_percent": round(100 * true / total, 1)}
 
 
-def vlm_pflops(backbone: Backbone, bank: SceneBank, recipe: Recipe, warm: dict, lessons: dict) -> float:
-    """Training compute in 10^15 floating-point operations: counted for one batch, times the number of batches."""
+def lessons_pflops(backbone: Backbone, bank: SceneBank, recipe: Recipe, done: dict[str, Any]) -> float:
+    """Compute of `pretrain` in 10^15 floating-point operations: counted for one batch, times the number of batches."""
     batch = Lessons(backbone, bank, recipe).batch(list(range(recipe.batch_size)), random.Random(0))
+    return _pflops(backbone, lambda: tree_loss(backbone, batch), done["steps"])
+
+
+def warm_up_pflops(backbone: Backbone, bank: SceneBank, done: dict[str, Any]) -> float:
+    """The same of `warm_up_vision`, without its small head."""
+    values = pixels(backbone, np.ascontiguousarray(bank.images[:16]))
+    features = backbone.model.model.get_image_features
+    return _pflops(backbone, lambda: torch.stack(tuple(features(values).pooler_output)).sum(), done["pictures"] / 16)
+
+
+def _pflops(backbone: Backbone, loss: Callable[[], torch.Tensor], times: float) -> float:
+    backbone.model.requires_grad_(True)
     with FlopCounterMode(display=False) as counter:
-        tree_loss(backbone, batch).backward()
-    whole = counter.get_total_flops()
-    with FlopCounterMode(display=False) as counter:
-        torch.stack(tuple(backbone.model.model.get_image_features(batch["pixels"]).pooler_output)).sum().backward()
-    seen = counter.get_total_flops() / recipe.batch_size
+        loss().backward()
     backbone.model.zero_grad(set_to_none=True)
-    return round((whole * lessons["steps"] + seen * warm["pictures"]) / 1e15, 3)
+    return counter.get_total_flops() * times / 1e15
 
 
 def machine() -> dict[str, Any]:
@@ -137,17 +159,19 @@ def machine() -> dict[str, Any]:
 def write_vlm_card(folder: Path, facts: dict[str, Any]) -> None:
     """`provenance.json` and `README.md` of tiny-vlm."""
     (folder / "provenance.json").write_text(json.dumps(facts, indent=1) + "\n")
-    warm, lessons, measured = facts["vision_warm_up"], facts["lessons"], facts["held_out"]
+    warm, measured = facts["vision_warm_up"], facts["held_out"]
+    stages = [warm, facts["lessons"], facts["captions"]]
+    minutes = sum(stage["seconds"] for stage in stages) / 60
     (folder / "README.md").write_text(f"""# tiny-vlm
 
 A {facts["parameters"] / 1e6:.2f}M-parameter `Idefics3ForConditionalGeneration` (the class SmolVLM-256M-Instruct loads as), pretrained
 from nothing by this project on drawn Picturebook scenes. It has never seen a photograph. It exists to be fine-tuned in
 the tutorial on a laptop CPU and is of no use for anything else.
 
-- Trained on: {lessons["pictures"]:,} visits of 96 px scenes from a bank disjoint from the tutorial's scenes, each with
-  captions, an inventory and questions; before that {warm["pictures"]:,} visits to teach the vision tower what is in each
-  part of a picture.
-- For how long: {(warm["seconds"] + lessons["seconds"]) / 60:.0f} minutes of training on one core, {facts["pflops"]} PFLOP; {facts["made"]}, {facts["machine"]}.
+- Trained on 96 px scenes of a bank disjoint from the tutorial's scenes: {stages[0]["pictures"]:,} visits to teach the vision
+  tower what is in each part of a picture, {stages[1]["pictures"]:,} with captions, inventories and questions,
+  {stages[2]["pictures"]:,} above all with captions.
+- For how long: {minutes:.0f} minutes of training on one core, {facts["pflops"]} PFLOP; {facts["made"]}, {facts["machine"]}.
 - On {measured["scenes"]} held-out scenes: caption loss {measured["caption_loss"]} nats a token; of sampled captions
   {measured["readable_percent"]} % can be read by the grammar and {measured["true_percent"]} % are true of their scene.
 - Made by `{facts["command"]}`; everything in `provenance.json`.

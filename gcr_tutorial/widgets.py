@@ -53,6 +53,12 @@ class Line:
         return self.text
 
 
+def status_line() -> Callable[[str], None]:
+    """A function that shows its text on one line, each time in the place of the last: for `progress=` arguments."""
+    handle = display(Line(""), display_id=True)
+    return print if handle is None else lambda text: handle.update(Line(text))
+
+
 class LiveLoss:
     """A loss plot and one progress line, both updated in place: give it to `fine_tune(progress=...)`.
 

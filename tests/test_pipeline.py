@@ -6,7 +6,6 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,17 +14,9 @@ from gcr_tutorial.corpus import ImageCaptionCorpus, make_task
 from gcr_tutorial.pipeline import every, peak_memory_gb, run, thin, training_queries, valid_rate, write_results
 from gcr_tutorial.presets import get_preset
 from gcr_tutorial.training import Recipe
-from tiny_data import TEST, TRAIN, data_folder
+from tiny_data import TEST, TRAIN, data_folder, one_thread  # noqa: F401
 
 QUICK = Recipe(memorize_epochs=1, retrieve_epochs=1)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)

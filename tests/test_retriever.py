@@ -14,17 +14,9 @@ from gcr_tutorial.corpus import ImageCaptionCorpus
 from gcr_tutorial.pipeline import run
 from gcr_tutorial.presets import get_preset
 from gcr_tutorial.retriever import GenerativeRetriever, Hit, picture_of
-from tiny_data import TEST, TRAIN, finished_run, own_copy, photographs, scratch
+from tiny_data import TEST, TRAIN, finished_run, one_thread, own_copy, photographs, scratch  # noqa: F401
 
 QUERIES = ["a boy flying a kite", "A dog.", "two red balls near a tree on the beach at night", "snow", "un chien"]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module", params=["atomic", "structured"])
@@ -153,7 +145,7 @@ def other_version(path: Path) -> None:
     ("identifiers.json", truncate, ValueError, "does not hold identifiers"),
     ("backbone/model.safetensors", truncate, ValueError, "cannot be read.*train it again"),
     ("backbone/config.json", Path.unlink, FileNotFoundError, "no backbone at"),
-    ("backbone/config.json", truncate, (OSError, ValueError), "config"),
+    ("backbone/config.json", truncate, ValueError, "cannot be read.*train it again"),
 ])
 def test_a_damaged_folder_is_refused_in_words(tmp_path, file, spoil, error, words):
     folder = own_copy(finished_run() / "retriever", tmp_path / "r")

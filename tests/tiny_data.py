@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from gcr_tutorial.__main__ import main
@@ -23,6 +24,15 @@ from tiny_backbone import tiny_backbone
 TRAIN, TEST = 12, 8
 SIZES = ["--train-images", str(TRAIN), "--test-images", str(TEST)]
 QUICK = ["--pseudo-queries", "3", "--memorize-epochs", "2", "--retrieve-epochs", "2"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """For a test module that imports it: these models are far too small to share between threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @cache
@@ -47,11 +57,11 @@ def data_folder() -> Path:
     return scratch() / "data"
 
 
-def command(*arguments: str) -> tuple[int, str, str]:
-    """(exit status, stdout, stderr) of `python -m gcr_tutorial ...`, on the tiny data."""
+def command(*arguments: str, data: Path | None = None) -> tuple[int, str, str]:
+    """(exit status, stdout, stderr) of `python -m gcr_tutorial ...`, on the tiny data unless `data` is another folder."""
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        patch.setenv("GCR_DATA", str(data_folder()))
+        patch.setenv("GCR_DATA", str(data or data_folder()))
         status = main(list(arguments))
     return status, out.getvalue(), err.getvalue()
 
