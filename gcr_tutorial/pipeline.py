@@ -26,7 +26,7 @@ from .evaluation import bm25_rankings, chance_recall, map_at_r, oracle_recall, r
 from .features import image_features
 from .identifiers import KINDS, make_identifiers
 from .presets import Preset
-from .pseudo_queries import fine_tune_captioner, generate_pseudo_queries
+from .pseudo_queries import fine_tune_captioner, generate_pseudo_queries, keep_agreeing
 from .retriever import GenerativeRetriever
 from .training import fine_tune, target_ids
 
@@ -100,8 +100,10 @@ def run(corpus: ImageCaptionCorpus, preset: Preset, *, identifier: str = "atomic
     features = timer("vision features", lambda: image_features(
         backbone, pictures(corpus, task.memorize, size), preset.feature_batch))  # (N, S, H)
     pseudo_rows = [row_of[image] for image in task.uncaptioned]
-    pseudo = timer("pseudo-queries", lambda: write_pseudo_queries(backbone, features, task, row_of, preset, seed, progress))
     embeddings = timer("CLIP embeddings", lambda: embed_images(clip, pictures(corpus, task.memorize, size)))  # (N, D)
+    pseudo = timer("pseudo-queries", lambda: keep_agreeing(
+        write_pseudo_queries(backbone, features, task, row_of, preset, seed, progress), embeddings[pseudo_rows],
+        lambda texts: embed_texts(clip, texts), preset.pseudo_queries))
     identifiers = timer("identifiers", lambda: make_identifiers(
         identifier, [corpus.records[i].id for i in task.memorize], embeddings.numpy(), preset.clusters, preset.leaf_size, seed))
     add_tokens(backbone, identifiers.new_tokens, seed)
@@ -134,7 +136,8 @@ def run(corpus: ImageCaptionCorpus, preset: Preset, *, identifier: str = "atomic
 
 def write_pseudo_queries(backbone: Backbone, features: torch.Tensor, task: RetrievalTask, row_of: dict[int, int],
                          preset: Preset, seed: int, progress: Progress) -> list[list[str]]:
-    """Captions that the model writes for the images without human ones, after a captioning step where the preset asks."""
+    """`preset.pseudo_samples` captions that the model writes for each image without human ones, after a captioning step
+    where the preset asks; the pipeline keeps those that agree best with the image."""
     rows = [row_of[image] for image in task.uncaptioned]
     if not rows or not preset.pseudo_queries:
         return [[] for _ in rows]
@@ -143,7 +146,7 @@ def write_pseudo_queries(backbone: Backbone, features: torch.Tensor, task: Retri
         fine_tune_captioner(backbone, captions, features=features, epochs=preset.caption_epochs, seed=seed,
                             recipe=replace(preset.recipe, schedule="sequential"), progress=every(10, progress))
     report = every(10, progress)
-    return generate_pseudo_queries(backbone, features[rows], preset.pseudo_queries, seed,
+    return generate_pseudo_queries(backbone, features[rows], max(preset.pseudo_queries, preset.pseudo_samples), seed,
                                    progress=lambda done, total: report("pseudo-queries", done, total))
 
 

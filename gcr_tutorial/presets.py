@@ -23,7 +23,8 @@ class Preset:
     n_test: int
     dtype: str = "float32"  # T4 GPUs have no bfloat16
     feature_batch: int = 64  # images encoded at once
-    pseudo_queries: int = 20  # sampled captions for each image without human captions
+    pseudo_queries: int = 20  # captions that the model writes for each image without human ones
+    pseudo_samples: int = 40  # it samples so many, and those are kept that agree best with the image (CLIP)
     caption_epochs: int = 0  # captioning fine-tune before sampling pseudo-queries (0: the backbone captions already)
     clusters: int = 8  # k of the hierarchical k-means, branching of structured identifiers
     leaf_size: int = 8  # c, most images in one leaf

@@ -97,6 +97,24 @@ def sample_captions(backbone: Backbone, features: torch.Tensor, k: int, generato
     return [texts[i : i + k] for i in range(0, len(texts), k)]
 
 
+def keep_agreeing(candidates: Sequence[Sequence[str]], image_embeddings: torch.Tensor, embed: Callable[[list[str]], torch.Tensor],
+                  k: int) -> list[list[str]]:
+    """Of each image's candidate captions the `k` that a CLIP finds most like the image, best first.
+
+    `image_embeddings` (N, D) and what `embed(texts)` returns are L2-normalised, from the same CLIP. A caption that the
+    model made up agrees less with the pixels than one that it saw.
+    """
+    if len(candidates) != len(image_embeddings):
+        raise ValueError(f"captions of {len(candidates)} images for {len(image_embeddings)} embeddings: need one each")
+    texts = [text for captions in candidates for text in captions]
+    embedded, kept, at = embed(texts) if texts else None, [], 0
+    for captions, image in zip(candidates, image_embeddings):
+        scores = embedded[at:at + len(captions)] @ image if captions else torch.empty(0)  # (captions,)
+        kept.append([captions[i] for i in scores.argsort(descending=True, stable=True)[:k].tolist()])
+        at += len(captions)
+    return kept
+
+
 def distinct(captions: Sequence[str]) -> list[str]:
     """`captions` without empty ones and near-duplicates, first ones kept. Two are near-duplicates when they hold the
     same words, whatever their case, order, punctuation and articles."""

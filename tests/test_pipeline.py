@@ -30,7 +30,7 @@ def corpus() -> ImageCaptionCorpus:
 
 
 def preset(recipe: Recipe = QUICK, **changes):
-    return replace(get_preset("tiny"), recipe=recipe, pseudo_queries=2, **changes)
+    return replace(get_preset("tiny"), recipe=recipe, pseudo_queries=2, pseudo_samples=3, **changes)
 
 
 def quiet(line: str) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gcr_tutorial.backbone import CAPTION_INSTRUCTION, add_tokens, prompt_ids
 from gcr_tutorial.features import merge_features
-from gcr_tutorial.pseudo_queries import distinct, fine_tune_captioner, generate_pseudo_queries, sample_captions
+from gcr_tutorial.pseudo_queries import distinct, fine_tune_captioner, generate_pseudo_queries, keep_agreeing, sample_captions
 from gcr_tutorial.training import Recipe
 from tiny_backbone import captions, tiny_backbone
 
@@ -91,3 +91,14 @@ def test_near_duplicates():
 def test_distinct_is_idempotent_and_keeps_order(texts):
     kept = distinct(texts)
     assert distinct(kept) == kept and [text for text in dict.fromkeys(texts) if text in kept] == kept
+
+
+def test_captions_that_agree_with_the_image_are_kept_best_first() -> None:
+    directions = {"red": [1.0, 0.0], "blue": [0.0, 1.0], "violet": [0.6, 0.8]}
+    images = torch.tensor([directions["red"], directions["blue"], directions["red"]])
+    kept = keep_agreeing([["blue", "red", "violet"], ["red", "violet"], []], images,
+                         lambda texts: torch.tensor([directions[text] for text in texts]), 2)
+    assert kept == [["red", "violet"], ["violet", "red"], []]
+    assert keep_agreeing([[], []], images[:2], lambda texts: pytest.fail("nothing to embed"), 2) == [[], []]
+    with pytest.raises(ValueError, match="need one each"):
+        keep_agreeing([["red"]], images, lambda texts: images, 2)
