@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--out", metavar="DIR", help="where results.json and the retriever go (default: runs/KIND)")
     run.add_argument("--schedule", choices=("sequential", "joint"), help="default: the preset's")
     run.add_argument("--trainable", choices=("lora", "full"), help="default: the preset's")
+    run.add_argument("--lr", type=float, help="learning rate; default: the preset's")
     run.add_argument("--pseudo-queries", type=int, metavar="K", help="captions the model writes for each uncaptioned image")
     run.add_argument("--memorize-epochs", type=int, metavar="N")
     run.add_argument("--retrieve-epochs", type=int, metavar="N")
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     pretrain.add_argument("--out", metavar="DIR", default="runs/backbones", help="where tiny-vlm/ and tiny-clip/ go")
     pretrain.add_argument("--only", choices=("tiny-vlm", "tiny-clip"), help="one of the two")
     pretrain.add_argument("--minutes", type=float, default=60.0, help="training time of each (default 60)")
+    pretrain.add_argument("--start-from", metavar="DIR", help="go on from this tiny-vlm (data/backbones/tiny-vlm, say)")
     pretrain.add_argument("--scenes", type=int, default=160_000, help="pictures in the scene bank (default 160,000)")
     pretrain.add_argument("--bank", metavar="DIR", default="runs/bank", help="where the scene bank is kept")
     pretrain.add_argument("--seed", type=int, default=0)
@@ -79,12 +81,12 @@ def _run(arguments: argparse.Namespace) -> int:
     from .reporting import results_table
 
     preset = get_preset(arguments.preset)
-    changes = {"schedule": arguments.schedule, "trainable": arguments.trainable,
+    changes = {"schedule": arguments.schedule, "trainable": arguments.trainable, "lr": arguments.lr,
                "memorize_epochs": arguments.memorize_epochs, "retrieve_epochs": arguments.retrieve_epochs}
     recipe = replace(preset.recipe, **{name: value for name, value in changes.items() if value is not None})
     preset = replace(preset, recipe=recipe)
     if arguments.pseudo_queries is not None:
-        preset = replace(preset, pseudo_queries=arguments.pseudo_queries)
+        preset = replace(preset, pseudo_queries=arguments.pseudo_queries, pseudo_samples=2 * arguments.pseudo_queries)
     if arguments.karpathy:
         if not arguments.images:
             raise ValueError("--karpathy needs --images: the folder that holds its pictures")
@@ -128,7 +130,8 @@ def _pretrain(arguments: argparse.Namespace) -> int:
     from .pretraining_run import pretrain_backbones
 
     pretrain_backbones(Path(arguments.out), Path(arguments.bank), minutes=arguments.minutes, scenes=arguments.scenes,
-                       seed=arguments.seed, only=arguments.only)
+                       seed=arguments.seed, only=arguments.only,
+                       start_from=Path(arguments.start_from) if arguments.start_from else None)
     return 0
 
 

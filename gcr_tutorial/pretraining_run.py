@@ -11,6 +11,7 @@ import os
 import platform
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from .backbone import Backbone, pixels, save_backbone
+from .backbone import Backbone, load_backbone, pixels, save_backbone
 from .batching import collate
 from .clip_pretraining import pretrain_clip, recall_evaluator
 from .corpus import ImageCaptionCorpus
@@ -38,8 +39,11 @@ Progress = Callable[[str], None]
 
 
 def pretrain_backbones(out: Path, bank_dir: Path, *, minutes: float = 60.0, scenes: int = 160_000, seed: int = 0,
-                       only: str | None = None, progress: Progress = print) -> None:
-    """Write `out/tiny-vlm` and `out/tiny-clip` (or `only` one), each trained for `minutes`; checkpoints in `out/work`."""
+                       only: str | None = None, start_from: Path | None = None, progress: Progress = print) -> None:
+    """Write `out/tiny-vlm` and `out/tiny-clip` (or `only` one), each trained for `minutes`; checkpoints in `out/work`.
+
+    `start_from`: a tiny-vlm folder whose training goes on for `minutes` of the last stage, instead of from nothing.
+    """
     if seed == HELD_OUT_SEED:
         raise ValueError(f"seed {HELD_OUT_SEED} is kept for the held-out scenes: take another")
     tutorial = frozenset(sample_scene(scene_seed("tutorial", 0, i)).content for i in range(1400))
@@ -47,7 +51,10 @@ def pretrain_backbones(out: Path, bank_dir: Path, *, minutes: float = 60.0, scen
                            progress=progress)
     work = out / "work"
     if only != "tiny-clip":
-        pretrain_tiny_vlm(bank, out / "tiny-vlm", work, minutes=minutes, seed=seed, progress=progress)
+        if start_from is None:
+            pretrain_tiny_vlm(bank, out / "tiny-vlm", work, minutes=minutes, seed=seed, progress=progress)
+        else:
+            continue_tiny_vlm(start_from, bank, out / "tiny-vlm", work, minutes=minutes, seed=seed, progress=progress)
     if only != "tiny-vlm":
         pretrain_tiny_clip(bank, out / "tiny-clip", work, minutes=minutes, seed=seed, progress=progress)
 
@@ -64,8 +71,22 @@ def pretrain_tiny_vlm(bank: SceneBank, out: Path, work: Path, *, minutes: float,
     said = pretrain(backbone, bank, last, work / "captions.pt", progress=progress)
     backbone.model.set_attn_implementation("sdpa")
     pflops = lessons_pflops(backbone, bank, recipe, lessons) + lessons_pflops(backbone, bank, last, said) + warm_up_pflops(backbone, bank, warm)
-    facts = {"vision_warm_up": warm, "lessons": lessons, "captions": said, "pflops": round(pflops, 3)}
-    ship_tiny_vlm(backbone, out, facts, progress=progress)
+    stages = [{"stage": "vision warm-up", **warm}, {"stage": "lessons", **lessons}, {"stage": "captions", **said}]
+    ship_tiny_vlm(backbone, out, {"stages": stages, "pflops": round(pflops, 3)}, progress=progress)
+
+
+def continue_tiny_vlm(start_from: Path, bank: SceneBank, out: Path, work: Path, *, minutes: float, seed: int,
+                      progress: Progress = print) -> None:
+    """More captions for a tiny-vlm made before; its provenance gains a stage."""
+    backbone, earlier = load_backbone(start_from), json.loads((start_from / "provenance.json").read_text())
+    backbone.model.requires_grad_(True)
+    backbone.model.set_attn_implementation("eager")
+    recipe = replace(captions_recipe(minutes, seed + len(earlier["stages"])), minutes=minutes)
+    done = pretrain(backbone, bank, recipe, work / f"captions_{len(earlier['stages'])}.pt", progress=progress)
+    backbone.model.set_attn_implementation("sdpa")
+    stages = [*earlier["stages"], {"stage": "captions", **done}]
+    pflops = earlier["pflops"] + lessons_pflops(backbone, bank, recipe, done)
+    ship_tiny_vlm(backbone, out, {"stages": stages, "pflops": round(pflops, 3)}, progress=progress)
 
 
 def lessons_recipe(minutes: float, seed: int) -> Recipe:
@@ -159,18 +180,17 @@ def machine() -> dict[str, Any]:
 def write_vlm_card(folder: Path, facts: dict[str, Any]) -> None:
     """`provenance.json` and `README.md` of tiny-vlm."""
     (folder / "provenance.json").write_text(json.dumps(facts, indent=1) + "\n")
-    warm, measured = facts["vision_warm_up"], facts["held_out"]
-    stages = [warm, facts["lessons"], facts["captions"]]
-    minutes = sum(stage["seconds"] for stage in stages) / 60
+    measured = facts["held_out"]
+    minutes = sum(stage["seconds"] for stage in facts["stages"]) / 60
+    visits = ", then ".join(f'{stage["pictures"]:,} in the stage "{stage["stage"]}"' for stage in facts["stages"])
     (folder / "README.md").write_text(f"""# tiny-vlm
 
 A {facts["parameters"] / 1e6:.2f}M-parameter `Idefics3ForConditionalGeneration` (the class SmolVLM-256M-Instruct loads as), pretrained
 from nothing by this project on drawn Picturebook scenes. It has never seen a photograph. It exists to be fine-tuned in
 the tutorial on a laptop CPU and is of no use for anything else.
 
-- Trained on 96 px scenes of a bank disjoint from the tutorial's scenes: {stages[0]["pictures"]:,} visits to teach the vision
-  tower what is in each part of a picture, {stages[1]["pictures"]:,} with captions, inventories and questions,
-  {stages[2]["pictures"]:,} above all with captions.
+- Trained on visits of 96 px scenes from a bank disjoint from the tutorial's scenes: {visits}.
+  ("vision warm-up": what is in each part of the picture; "lessons": captions, inventories, questions, paraphrases.)
 - For how long: {minutes:.0f} minutes of training on one core, {facts["pflops"]} PFLOP; {facts["made"]}, {facts["machine"]}.
 - On {measured["scenes"]} held-out scenes: caption loss {measured["caption_loss"]} nats a token; of sampled captions
   {measured["readable_percent"]} % can be read by the grammar and {measured["true_percent"]} % are true of their scene.
