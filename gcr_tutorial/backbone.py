@@ -242,7 +242,7 @@ def pixels(backbone: Backbone, images: Sequence[Image.Image] | np.ndarray) -> to
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (size, size, 3):
             raise ValueError(f"expected a uint8 array (N, {size}, {size}, 3), got {images.dtype} {images.shape}")
         mean, std = (torch.tensor(v).view(3, 1, 1) for v in (image_processor.image_mean, image_processor.image_std))
-        channels_first = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)  # (N, 3, S, S)
+        channels_first = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)  # (N, 3, S, S)
         return ((channels_first.float() - mean * 255) / (std * 255)).unsqueeze(1).contiguous()
     return image_processor([[image.convert("RGB")] for image in images], return_tensors="pt")["pixel_values"]
 

@@ -14,7 +14,7 @@ STEPS = {
     "search": ("05 search", "write a name;\na trie allows only\nnames that exist", "<img_17> → picture"),
     "evaluation": ("06 evaluation", "how often is it\nright, and how often\ncould it be?", "Recall@K, oracle"),
 }
-LIT, DARK, INK, QUIET = "#E69F00", "#F4F4F4", "#222222", "#777777"  # Okabe-Ito orange
+LIT, DARK, INK, QUIET = "#F6C65B", "#F4F4F4", "#222222", "#777777"  # a light Okabe-Ito orange
 
 
 def method_map(*lit: str) -> Figure:

@@ -72,7 +72,7 @@ def pretrain_tiny_vlm(bank: SceneBank, out: Path, work: Path, *, minutes: float,
     backbone.model.set_attn_implementation("sdpa")
     pflops = lessons_pflops(backbone, bank, recipe, lessons) + lessons_pflops(backbone, bank, last, said) + warm_up_pflops(backbone, bank, warm)
     stages = [{"stage": "vision warm-up", **warm}, {"stage": "lessons", **lessons}, {"stage": "captions", **said}]
-    ship_tiny_vlm(backbone, out, {"stages": stages, "pflops": round(pflops, 3)}, progress=progress)
+    ship_tiny_vlm(backbone, out, {"stages": stages, "pflops": round(pflops, 6)}, progress=progress)
 
 
 def continue_tiny_vlm(start_from: Path, bank: SceneBank, out: Path, work: Path, *, minutes: float, seed: int,
@@ -86,7 +86,7 @@ def continue_tiny_vlm(start_from: Path, bank: SceneBank, out: Path, work: Path, 
     backbone.model.set_attn_implementation("sdpa")
     stages = [*earlier["stages"], {"stage": "captions", **done}]
     pflops = earlier["pflops"] + lessons_pflops(backbone, bank, recipe, done)
-    ship_tiny_vlm(backbone, out, {"stages": stages, "pflops": round(pflops, 3)}, progress=progress)
+    ship_tiny_vlm(backbone, out, {"stages": stages, "pflops": round(pflops, 6)}, progress=progress)
 
 
 def lessons_recipe(minutes: float, seed: int) -> Recipe:
@@ -191,7 +191,7 @@ the tutorial on a laptop CPU and is of no use for anything else.
 
 - Trained on visits of 96 px scenes from a bank disjoint from the tutorial's scenes: {visits}.
   ("vision warm-up": what is in each part of the picture; "lessons": captions, inventories, questions, paraphrases.)
-- For how long: {minutes:.0f} minutes of training on one core, {facts["pflops"]} PFLOP; {facts["made"]}, {facts["machine"]}.
+- For how long: {minutes:.0f} minutes of training on one core, {facts["pflops"]:.3g} PFLOP; {facts["made"]}, {facts["machine"]}.
 - On {measured["scenes"]} held-out scenes: caption loss {measured["caption_loss"]} nats a token; of sampled captions
   {measured["readable_percent"]} % can be read by the grammar and {measured["true_percent"]} % are true of their scene.
 - Made by `{facts["command"]}`; everything in `provenance.json`.

@@ -28,11 +28,14 @@ class Picture:
     def __init__(self, picture: Figure | Image.Image, alt: str) -> None:
         if not alt.strip():
             raise ValueError("a picture needs alt text: say in a sentence what it shows")
-        stream = BytesIO()
         if isinstance(picture, Figure):
-            picture.savefig(stream, format="png")
-        else:
-            picture.save(stream, format="png", optimize=True)
+            drawn = BytesIO()
+            picture.savefig(drawn, format="png")
+            picture = Image.open(drawn)
+        # 256 colours, without a grain of dots: a third of the size in the saved notebook.
+        small = picture.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        stream = BytesIO()
+        small.save(stream, format="png", optimize=True)
         self.png, self.alt = stream.getvalue(), alt
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
