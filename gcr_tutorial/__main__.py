@@ -79,7 +79,9 @@ def _run(arguments: argparse.Namespace) -> int:
     from .pipeline import run
     from .presets import get_preset
     from .reporting import results_table
+    from .session import quiet
 
+    quiet()
     preset = get_preset(arguments.preset)
     changes = {"schedule": arguments.schedule, "trainable": arguments.trainable, "lr": arguments.lr,
                "memorize_epochs": arguments.memorize_epochs, "retrieve_epochs": arguments.retrieve_epochs}
@@ -113,7 +115,9 @@ def _run(arguments: argparse.Namespace) -> int:
 def _search(arguments: argparse.Namespace) -> int:
     from .plots import save_ranking
     from .retriever import GenerativeRetriever, picture_of
+    from .session import quiet
 
+    quiet()
     folder = Path(arguments.retriever)
     folder = folder / "retriever" if (folder / "retriever").is_dir() else folder
     retriever = GenerativeRetriever.from_pretrained(folder)
@@ -128,7 +132,9 @@ def _search(arguments: argparse.Namespace) -> int:
 
 def _pretrain(arguments: argparse.Namespace) -> int:
     from .pretraining_run import pretrain_backbones
+    from .session import quiet
 
+    quiet()
     pretrain_backbones(Path(arguments.out), Path(arguments.bank), minutes=arguments.minutes, scenes=arguments.scenes,
                        seed=arguments.seed, only=arguments.only,
                        start_from=Path(arguments.start_from) if arguments.start_from else None)

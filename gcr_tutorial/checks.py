@@ -42,7 +42,7 @@ def check_next_tokens(function: Callable[..., Any]) -> None:
               ([END, "a", "b", "c"], every), ([(END,), ("b", END), ("c", "b", END)], whole))),
         Case("after d", (IDENTIFIERS, ("d",)), ["b"], (([END, "b", "c"], ignored), ([END, "b"], every))),
         Case("after b, with which nothing starts", (IDENTIFIERS, ("b",)), [],
-             (([END], backwards), ([END, "b"], backwards), ([END, "b", "c"], ignored))),
+             (([END], backwards), (["b", "c"], backwards), ([END, "b"], backwards), ([END, "b", "c"], ignored))),
         Case("after the complete identifier a b", (IDENTIFIERS, ("a", "b")), [END], (([], lost), ([END, "b"], ignored))),
         Case("after a b <end>, where nothing can follow", (IDENTIFIERS, ("a", "b", END)), [], (([END], ignored),)),
         Case("with other identifiers", ((("x", "y", END), ("x", "z", END)), ("x",)), ["y", "z"], ()),

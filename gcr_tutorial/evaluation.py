@@ -6,6 +6,7 @@ is over every query. All metrics are percentages.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Collection, Sequence
 
@@ -77,6 +78,7 @@ def bm25_rankings(documents: Sequence[Sequence[str]], queries: Sequence[str], k:
     """
     import bm25s
 
+    logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
     if k is not None and k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
     words = [_words(" ".join(captions)) for captions in documents]

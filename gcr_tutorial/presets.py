@@ -45,7 +45,10 @@ class Preset:
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset("tiny", "backbones/tiny-vlm", "backbones/tiny-clip", 96, 1000, 100, 300),
+        Preset(
+            "tiny", "backbones/tiny-vlm", "backbones/tiny-clip", 96, 1000, 100, 300, pseudo_samples=64, num_beams=20,
+            recipe=Recipe(lr=3e-3, memorize_epochs=6, retrieve_epochs=5),
+        ),
         Preset(
             "colab", "HuggingFaceTB/SmolVLM-256M-Instruct", "hf-hub:laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
             512, 6000, 1000, 1000, feature_batch=8, pseudo_queries=10, caption_epochs=1,
@@ -75,7 +78,7 @@ def data_dir() -> Path:
     Raises FileNotFoundError, saying what to do, where there is none.
     """
     chosen = os.environ.get("GCR_DATA")
-    path = Path(chosen).expanduser() if chosen else Path(__file__).resolve().parent.parent / "data"
+    path = Path(chosen).expanduser().resolve() if chosen else Path(__file__).resolve().parent.parent / "data"
     if not path.is_dir():
         where = f"GCR_DATA={chosen} is not a folder" if chosen else f"there is no {path}"
         raise FileNotFoundError(

@@ -23,7 +23,7 @@ def setup(seed: int = 0, preset: str | None = None) -> Preset:
     np.random.seed(seed)
     torch.manual_seed(seed)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    _quiet()
+    quiet()
     chosen = get_preset(preset)
     packages = " · ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "peft"))
     print(f"[OK]   Python {platform.python_version()} · {packages}")
@@ -40,7 +40,8 @@ def setup(seed: int = 0, preset: str | None = None) -> Preset:
     return chosen
 
 
-def _quiet() -> None:
+def quiet() -> None:
+    """Silence the libraries' progress bars and the warnings that say nothing to a reader."""
     for pattern in _NOISE:
         warnings.filterwarnings("ignore", message=pattern)
     from transformers.utils import logging

@@ -200,7 +200,8 @@ def test_committed_weights_are_safetensors_only():
     if listing.returncode:
         pytest.skip("not a git clone: cannot tell which files are committed")
     files = [ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
-    weights = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".onnx", ".gguf", ".npy", ".npz", ".msgpack"}
+    weights = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".onnx", ".gguf",
+               ".npy", ".npz", ".msgpack"}
     assert [str(file) for file in files if file.suffix.lower() in weights] == []
     binaries = [file for file in files if b"\0" in file.read_bytes()[:4096]]
     assert {file.suffix for file in binaries} <= {".safetensors", ".png", ".jpg", ".ico", ".webp", ".gif"}

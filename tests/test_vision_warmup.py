@@ -86,7 +86,8 @@ def test_every_fact_of_a_scene_is_somewhere(number, side):
 
 def test_names_are_those_that_occur_often():
     few, many = fact_names(0, scenes=60, at_least=4), fact_names(0, scenes=60, at_least=2)
-    told = [{fact for _, facts in entity_facts(sample_scene(scene_seed("pretraining", 0, i))) for fact in facts} for i in range(60)]
+    scenes = [sample_scene(scene_seed("pretraining", 0, i)) for i in range(60)]
+    told = [{fact for _, facts in entity_facts(scene) for fact in facts} for scene in scenes]
     counts = {fact: sum(fact in facts for facts in told) for fact in many}
     assert {fact for fact in many if counts[fact] >= 4} <= set(few) < set(many) and min(counts.values()) > 0
     assert few == sorted(few) and many == sorted(many)
@@ -98,7 +99,8 @@ def test_image_tokens_are_ordered_as_the_cells():
     connector = tiny_backbone().model.model.connector
     patches = torch.arange(16.0).view(1, 16, 1).expand(1, 16, 4)  # 4 x 4 patches, numbered row by row
     tokens = connector.pixel_shuffle(patches.contiguous(), 2)[0]  # (4, 16)
-    assert [sorted({int(p) for p in token}) for token in tokens] == [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]]
+    seen = [sorted({int(p) for p in token}) for token in tokens]
+    assert seen == [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]]
 
 
 @pytest.fixture
