@@ -84,7 +84,8 @@ def _run(arguments: argparse.Namespace) -> int:
     quiet()
     preset = get_preset(arguments.preset)
     changes = {"schedule": arguments.schedule, "trainable": arguments.trainable, "lr": arguments.lr,
-               "memorize_epochs": arguments.memorize_epochs, "retrieve_epochs": arguments.retrieve_epochs}
+               "memorize_epochs": arguments.memorize_epochs, "retrieve_epochs": arguments.retrieve_epochs,
+               "least_steps": None if arguments.retrieve_epochs is None else 0}  # who says how many epochs gets them
     recipe = replace(preset.recipe, **{name: value for name, value in changes.items() if value is not None})
     preset = replace(preset, recipe=recipe)
     if arguments.pseudo_queries is not None:

@@ -47,7 +47,7 @@ PRESETS = {
     for preset in (
         Preset(
             "tiny", "backbones/tiny-vlm", "backbones/tiny-clip", 96, 1000, 100, 300, pseudo_samples=64, num_beams=20,
-            recipe=Recipe(lr=3e-3, memorize_epochs=6, retrieve_epochs=5),
+            recipe=Recipe(lr=3e-3, memorize_epochs=6, retrieve_epochs=5, least_steps=800),
         ),
         Preset(
             "colab", "HuggingFaceTB/SmolVLM-256M-Instruct", "hf-hub:laion/CLIP-ViT-B-32-laion2B-s34B-b79K",

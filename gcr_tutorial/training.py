@@ -7,6 +7,7 @@ place in `task.memorize`, in the features and in the identifiers alike.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ class Recipe:
     batch_size: int = 64  # examples a process and step
     memorize_epochs: int = 10
     retrieve_epochs: int = 7
+    least_steps: int = 0  # of the retrieve (or joint) stage: a small collection gets more epochs
     memorize_share: float = 0.0  # memorize examples mixed into the retrieve step, as a share of its queries
     warmup: float = 0.05  # share of the steps with rising learning rate; a cosine to zero follows
     weight_decay: float = 0.01
@@ -209,15 +211,18 @@ def _stages(backbone: Backbone, targets: Sequence[Sequence[int]], queries: Seque
             recipe: Recipe) -> Iterator[tuple[str, list[Example], int]]:
     """(name, examples, epochs) of each stage with anything to learn. Both schedules see the same examples as often."""
     memorize, retrieve = memorize_examples(backbone, targets), retrieve_examples(backbone, queries, targets)
-    if recipe.schedule == "joint" and retrieve and recipe.retrieve_epochs:
+    epochs = recipe.retrieve_epochs
+    if retrieve and epochs:
+        epochs = max(epochs, math.ceil(recipe.least_steps * recipe.batch_size / len(retrieve)))
+    if recipe.schedule == "joint" and retrieve and epochs:
         copies = round(recipe.memorize_epochs / recipe.retrieve_epochs * len(memorize))
-        yield "joint", retrieve + _cycle(memorize, copies), recipe.retrieve_epochs
+        yield "joint", retrieve + _cycle(memorize, copies), epochs
         return
     if recipe.memorize_epochs:
         yield "memorize", memorize, recipe.memorize_epochs
-    if retrieve and recipe.retrieve_epochs:
+    if retrieve and epochs:
         mixed_in = _cycle(memorize, round(recipe.memorize_share * len(retrieve)))
-        yield "retrieve", retrieve + mixed_in, recipe.retrieve_epochs
+        yield "retrieve", retrieve + mixed_in, epochs
 
 
 def _cycle(examples: list[Example], count: int) -> list[Example]:

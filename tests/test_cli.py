@@ -122,7 +122,7 @@ def test_options_reach_the_run(run_arguments):
             "--trainable", "full", "--pseudo-queries", "0", "--memorize-epochs", "3", "--retrieve-epochs", "0", "--out", "x")
     [(corpus, preset, how)] = run_arguments
     assert (len(corpus.indices("train")), len(corpus.indices("test"))) == (12, 8)
-    assert preset.recipe == Recipe(schedule="joint", trainable="full", memorize_epochs=3, retrieve_epochs=0)
+    assert preset.recipe == Recipe(schedule="joint", trainable="full", lr=3e-3, memorize_epochs=3, retrieve_epochs=0)
     assert preset.pseudo_queries == 0
     assert (how["identifier"], how["protocol"], how["seed"], str(how["out"])) == ("structured", "heldout-caption", 7, "x")
 

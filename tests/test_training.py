@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -7,7 +8,7 @@ from gcr_tutorial import training
 from gcr_tutorial.adaptation import adapt, finish
 from gcr_tutorial.backbone import add_tokens
 from gcr_tutorial.batching import Example, collate
-from gcr_tutorial.training import Recipe, TargetLoss, fine_tune, target_ids, train
+from gcr_tutorial.training import Recipe, TargetLoss, _stages, fine_tune, target_ids, train
 from tiny_backbone import captions, tiny_backbone
 
 N = 6
@@ -232,3 +233,13 @@ def test_mismatched_rows_are_refused(task):
 def test_without_queries_only_memorizing_happens(task):
     backbone, targets, _, features = task
     assert list(fine_tune(backbone, targets, [], features=features, recipe=SHORT).losses) == ["memorize"]
+
+
+def test_a_small_collection_gets_more_epochs() -> None:
+    backbone, targets = tiny_backbone(), [[300, 1], [301, 1]]
+    queries = [("a red ball", 0), ("a blue kite", 1)] * 10
+    for schedule, stage in (("sequential", "retrieve"), ("joint", "joint")):
+        recipe = Recipe(schedule=schedule, batch_size=4, memorize_epochs=1, retrieve_epochs=2, least_steps=25)
+        epochs = {name: count for name, _, count in _stages(backbone, targets, queries, recipe)}
+        assert epochs[stage] == 5  # 20 queries are 5 batches: 5 epochs make 25 steps
+        assert {name: count for name, _, count in _stages(backbone, targets, queries, replace(recipe, least_steps=0))}[stage] == 2
