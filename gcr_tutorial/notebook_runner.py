@@ -43,7 +43,8 @@ def notebook_paths(folder: Path = NOTEBOOKS) -> list[Path]:
     """The notebooks in their order. Raises FileNotFoundError where there are none."""
     paths = sorted(folder.glob("*.ipynb"))
     if not paths:
-        raise FileNotFoundError(f"no notebooks in {folder}: run this in a clone of the repository, installed with `pip install -e .`")
+        raise FileNotFoundError(f"no notebooks in {folder}: run this in a clone of the repository, installed with "
+                                "`pip install -e .`")
     return paths
 
 
@@ -113,8 +114,10 @@ def execute(path: Path, environment: Mapping[str, str], fact: str = "seconds") -
     line = ProgressLine(path.name, sum(cell.cell_type == "code" for cell in notebook.cells), usual)
     # The package that runs this is the one the notebooks import, installed or not.
     python_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    client = _Client(notebook, timeout=CELL_TIMEOUT, kernel_name="python3", coalesce_streams=True, store_widget_state=False,
-                     record_timing=False, extra_arguments=["--log-level=ERROR"], resources={"metadata": {"path": str(path.parent)}}, on_cell_execute=line.cell)
+    client = _Client(notebook, timeout=CELL_TIMEOUT, kernel_name="python3", coalesce_streams=True,
+                     store_widget_state=False,
+                     record_timing=False, extra_arguments=["--log-level=ERROR"],
+                     resources={"metadata": {"path": str(path.parent)}}, on_cell_execute=line.cell)
     client.say = line.said
     try:
         with line:
@@ -169,7 +172,8 @@ class ProgressLine:
             left = f"about {_clock(self.usual - elapsed)} left"
         else:
             left = "longer than usual"
-        return f"{self.name}: cell {self.number} of {self.cells}, {_clock(elapsed)}, {left}" + (f" | {self.last}" if self.last else "")
+        place = f"{self.name}: cell {self.number} of {self.cells}, {_clock(elapsed)}, {left}"
+        return f"{place} | {self.last}" if self.last else place
 
     def __enter__(self) -> ProgressLine:
         usual = f" (usually {_clock(self.usual)})" if self.usual else ""
@@ -233,7 +237,8 @@ def _texts(output: NotebookNode) -> list[tuple[Any, str]]:
 def _where(path: Path, notebook: NotebookNode, index: int, reason: str, traceback: str) -> str:
     source = notebook.cells[index].source.strip().splitlines()
     shown = [line for line in ANSI.sub("", traceback).splitlines() if line.strip()][-8:]
-    return "\n".join([f"FAILED: {path.name}, cell {index} (`{source[0] if source else ''}`): {reason}", *(f"    {line}" for line in shown)])
+    what = f"FAILED: {path.name}, cell {index} (`{source[0] if source else ''}`): {reason}"
+    return "\n".join([what, *(f"    {line}" for line in shown)])
 
 
 def _as_html(notebook: NotebookNode, folder: Path) -> str:

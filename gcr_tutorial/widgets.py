@@ -82,8 +82,8 @@ class LiveLoss:
         if step < total and now - self._drawn < self.seconds:
             return
         left = (now - self._stage_began) / max(1, step - 1) * (total - step)
-        state = f"about {left:.0f} s left" if step < total else "done"
-        self._show(f"{stage}: step {step} of {total}, loss {loss:.3f}, {state} ({now - self._began:.0f} s so far)")
+        state = f"about {left:.0f} s of it left" if step < total else "done"
+        self._show(f"{stage}: step {step} of {total}, loss {loss:.3f}, {state}; {now - self._began:.0f} s since the start")
         self._drawn = time.monotonic()
 
     def _show(self, text: str) -> None:
