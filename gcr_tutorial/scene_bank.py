@@ -25,11 +25,12 @@ QUESTIONS = 6
 @dataclass
 class SceneBank:
     """`images` (N, S, S, 3) uint8; `captions[i]` five sentences; `questions[i]` (question, answer) pairs, the first the
-    inventory."""
+    inventory. `seed` names the scenes: number i is `scene_seed("pretraining", seed, i)`."""
 
     images: np.ndarray
     captions: list[list[str]]
     questions: list[list[tuple[str, str]]]
+    seed: int = 0
 
     def __len__(self) -> int:
         return len(self.captions)
@@ -41,7 +42,8 @@ class SceneBank:
         if not (directory / "bank.json").exists():
             raise FileNotFoundError(f"no scene bank in {directory}: build one with SceneBank.build")
         said = [json.loads(line) for line in (directory / "said.jsonl").read_text().splitlines()]
-        return cls(np.load(directory / "images.npy", mmap_mode="r"), [s["captions"] for s in said], [s["questions"] for s in said])
+        return cls(np.load(directory / "images.npy", mmap_mode="r"), [s["captions"] for s in said],
+                   [s["questions"] for s in said], json.loads((directory / "bank.json").read_text())["seed"])
 
     @classmethod
     def build(cls, directory: str | Path, n: int, size: int, seed: int = 0, workers: int = 2, avoid: frozenset = frozenset(),
