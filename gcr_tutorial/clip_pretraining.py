@@ -29,12 +29,13 @@ from gcr_tutorial.clip_baseline import (
     CONFIG_FILE, WEIGHTS_FILE, Clip, embed_images, embed_texts, evaluating, load_clip, zero_shot_rankings,
 )
 from gcr_tutorial.clip_folder import (
-    clip_config, new_clip, replace_folder, save_clip_weights, train_clip_tokenizer, wrap_tokenizer,
+    clip_config, new_clip, save_clip_weights, train_clip_tokenizer, wrap_tokenizer,
 )
 from gcr_tutorial.clip_towers import caption_ends, fast_encode_images, fast_encode_texts, training_flops
 from gcr_tutorial.clip_training import (
     clip_optimizers, contrastive_step, cosine_share, cpu_has_bf16, draw_captions, set_lr,
 )
+from gcr_tutorial.files import replace_folder
 
 PROVENANCE_FILE = "provenance.json"
 
