@@ -1,63 +1,52 @@
 """The multimodal language model whose parameters become the memory (GRACE's "MLLM").
 
 `tiny-vlm` is an `Idefics3ForConditionalGeneration`, the class SmolVLM-256M/500M-Instruct load as: a vision transformer
-(SigLIP style), a pixel-shuffle connector, a Llama text model with tied embeddings. Everything here goes through plain
-`AutoProcessor` / `AutoModelForImageTextToText`, so a real SmolVLM can stand in for the tiny one.
+(SigLIP style), a pixel-shuffle connector, a Llama text model with tied embeddings. Everything else here goes through
+`AutoProcessor` / `AutoModelForImageTextToText` and the processor's own chat template, so that SmolVLM, SmolVLM2,
+Qwen2.5-VL, Qwen3-VL or Gemma 3 can stand in for the tiny one (`tests/test_real_backbones.py` runs each).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from peft import PeftModel
 from PIL import Image
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import (
-    AutoModelForImageTextToText,
-    AutoProcessor,
-    Idefics3Config,
-    Idefics3ForConditionalGeneration,
-    Idefics3ImageProcessor,
-    Idefics3Processor,
-    LlamaConfig,
-    PreTrainedTokenizerFast,
-)
+from tokenizers import AddedToken
+from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from .files import new_folder
-
-from .files import new_folder
-
-UNUSED, START, PAD = "<|endoftext|>", "<|im_start|>", "<|im_end|>"  # SmolVLM's names
-END = "<end_of_utterance>"  # ends every answer, identifiers included
-IMAGE, IMAGE_WRAPPER, GLOBAL_IMAGE = "<image>", "<fake_token_around_image>", "<global-img>"
-SPECIAL_TOKENS = (UNUSED, START, PAD, IMAGE_WRAPPER, IMAGE, END, GLOBAL_IMAGE)
+from .hub import from_hub, is_hub_id
 
 # What the model is asked. Short on purpose: every token is paid for in every example.
 CAPTION_INSTRUCTION = "Describe the picture."
 MEMORIZE_INSTRUCTION = "Name the picture."
 RETRIEVE_INSTRUCTION = "Find the picture: {query}"
 
-# SmolVLM's chat template: "<|im_start|>User:<image>text<end_of_utterance>\nAssistant:"
-CHAT_TEMPLATE = (
-    "<|im_start|>{% for message in messages %}{{ message['role'] | capitalize }}"
-    "{% if message['content'][0]['type'] == 'image' %}{{ ':' }}{% else %}{{ ': ' }}{% endif %}"
-    "{% for line in message['content'] %}{% if line['type'] == 'text' %}{{ line['text'] }}"
-    "{% elif line['type'] == 'image' %}{{ '<image>' }}{% endif %}{% endfor %}<end_of_utterance>\n{% endfor %}"
-    "{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
-)
-
 
 @dataclass
 class Backbone:
-    """A vision-language model and its processor (image processor + tokenizer), always used together."""
+    """A vision-language model and its processor (image processor + tokenizer), always used together.
+
+    `source` and `revision` say where the weights were loaded from, as `load_backbone` was told.
+    """
 
     model: Any
     processor: Any
+    source: str = ""
+    revision: str | None = None
+
+    @property
+    def plain_model(self) -> Any:
+        """The model itself, without the wrapper that an adapter (peft) puts around it."""
+        return self.model.get_base_model() if isinstance(self.model, PeftModel) else self.model
 
     @property
     def tokenizer(self) -> Any:
@@ -70,10 +59,33 @@ class Backbone:
         return self.model.config.image_token_id
 
     @property
+    def image_size(self) -> int:
+        """Pixels a side of the square that every picture is brought to: the vision tower's own, or, where that takes any
+        size (Qwen-VL), the one set by `load_backbone(image_size=...)`, else the most that its processor allows."""
+        fixed = getattr(self.model.config.vision_config, "image_size", None)
+        if fixed is not None:
+            return fixed
+        settings = self.processor.image_processor
+        step = settings.patch_size * settings.merge_size
+        return max(1, int(settings.size["longest_edge"] ** 0.5) // step) * step
+
+    @cached_property
+    def answer_format(self) -> tuple[str, int]:
+        """What the chat template puts before an answer, and the id of the token it ends an answer with."""
+        asked = [_turn("user", "Why?")]
+        prompt = self.processor.apply_chat_template(asked, add_generation_prompt=True)
+        whole = self.processor.apply_chat_template([*asked, _turn("assistant", "Because")])
+        if whole.startswith(prompt) and "Because" in whole[len(prompt):]:
+            before, _, after = whole[len(prompt):].partition("Because")
+            ids = self.tokenizer(after, add_special_tokens=False)["input_ids"]
+            if ids and ids[0] in self.tokenizer.all_special_ids:
+                return before, ids[0]
+        return "", self.tokenizer.eos_token_id
+
+    @property
     def end_id(self) -> int:
         """Id of the token that ends every answer: the end-of-identifier token."""
-        known = END in self.tokenizer.get_vocab()
-        return self.tokenizer.convert_tokens_to_ids(END) if known else self.tokenizer.eos_token_id
+        return self.answer_format[1]
 
     @property
     def pad_id(self) -> int:
@@ -86,147 +98,105 @@ class Backbone:
         return self.model.device
 
 
-def train_tokenizer(texts: Iterable[str], vocab_size: int = 1500) -> PreTrainedTokenizerFast:
-    """Byte-level BPE trained on `texts`, the chat template's words and all two-digit numbers; pads on the left.
-
-    The 90 two-digit tokens make `string` identifiers differ from digit-by-digit `numeric` ones. The vocabulary may end
-    up smaller than `vocab_size` where the texts run out of pairs to merge. Raises ValueError for too small a size.
-    """
-    texts = list(texts)
-    numbers = [str(n) for n in range(10, 100)]
-    smallest = 256 + len(SPECIAL_TOKENS) + len(numbers) + 50
-    if vocab_size < smallest:
-        raise ValueError(f"vocab_size={vocab_size} is too small for bytes, specials and numbers: use >= {smallest}")
-    common = Counter(word for text in texts for word in text.split()).most_common(100)
-    weight = 10 + (common[-1][1] if common else 0)  # as often as the texts' 100th word: ours never lose to rare words
-    prompts = [CAPTION_INSTRUCTION, MEMORIZE_INSTRUCTION, RETRIEVE_INSTRUCTION.format(query="")]
-    ours = " ".join(numbers) + "\nUser:\nAssistant: " + "".join(f"\n{prompt}\n {prompt}" for prompt in prompts)
-
-    tokenizer = Tokenizer(models.BPE())
-    # Like GPT-2's splitting, but runs of digits split into pairs so that numbers stay made of few, shared tokens.
-    pattern = Regex(r"\p{N}{1,2}| ?\p{L}+|'(?:s|t|re|ve|m|ll|d)| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(pattern, "isolated"),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-    ])
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size,
-        special_tokens=[AddedToken(token, normalized=False, special=True) for token in SPECIAL_TOKENS],
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        min_frequency=2,
-        show_progress=False,
-    )
-
-    def stream() -> Iterable[str]:
-        for text in texts:
-            yield text
-            yield " " + text  # an answer follows "Assistant:" after a space
-        for _ in range(weight):
-            yield ours
-
-    tokenizer.train_from_iterator(stream(), trainer)
-    wrapped = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token=START, eos_token=END, pad_token=PAD, unk_token=UNUSED,
-        additional_special_tokens=[IMAGE_WRAPPER, IMAGE, END, GLOBAL_IMAGE],
-        padding_side="left", model_max_length=512, clean_up_tokenization_spaces=False,
-    )
-    wrapped.chat_template = CHAT_TEMPLATE
-    return wrapped
+def _turn(role: str, text: str, image: bool = False) -> dict[str, Any]:
+    """One turn of a chat, as `apply_chat_template` wants it."""
+    return {"role": role, "content": [{"type": "image"}] * image + [{"type": "text", "text": text}]}
 
 
-def build_tiny_vlm(
-    tokenizer: PreTrainedTokenizerFast, *, image_size: int = 96, patch: int = 12, scale: int = 2, hidden: int = 192,
-    vision_layers: int = 4, text_layers: int = 4, heads: int = 4, vision_mlp: int = 640, text_mlp: int = 512,
-    seed: int = 0,
-) -> tuple[Idefics3ForConditionalGeneration, Idefics3Processor]:
-    """A randomly initialised tiny-vlm in float32 and its processor.
-
-    An image of `image_size` px becomes (image_size / patch)^2 patches and, after the connector's pixel shuffle,
-    (image_size / patch)^2 / scale^2 image tokens (16 by default). Raises ValueError where the sizes do not divide.
-    """
-    side, rest = divmod(image_size, patch)
-    if rest or side % scale:
-        raise ValueError(f"image_size={image_size} must be a multiple of patch*scale={patch * scale}")
-    if hidden % heads or (hidden // heads) % 2:
-        raise ValueError(f"hidden={hidden} must split into {heads} heads of even width")
-    config = Idefics3Config(
-        vision_config=dict(
-            hidden_size=hidden, intermediate_size=vision_mlp, num_hidden_layers=vision_layers,
-            num_attention_heads=heads, image_size=image_size, patch_size=patch,
-        ),
-        text_config=LlamaConfig(
-            vocab_size=len(tokenizer), hidden_size=hidden, intermediate_size=text_mlp, num_hidden_layers=text_layers,
-            num_attention_heads=heads, num_key_value_heads=heads, head_dim=hidden // heads,
-            max_position_embeddings=512, rms_norm_eps=1e-5, tie_word_embeddings=True,
-            bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        ),
-        image_token_id=tokenizer.convert_tokens_to_ids(IMAGE), scale_factor=scale, tie_word_embeddings=True,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = Idefics3ForConditionalGeneration(config).float().eval()
-    for field in ("bos_token_id", "eos_token_id", "pad_token_id"):
-        setattr(model.generation_config, field, getattr(tokenizer, field))
-    image_processor = Idefics3ImageProcessor(
-        do_image_splitting=False, size={"longest_edge": image_size}, max_image_size={"longest_edge": image_size},
-        image_mean=[0.5] * 3, image_std=[0.5] * 3,
-    )
-    processor = Idefics3Processor(
-        image_processor, tokenizer, image_seq_len=side**2 // scale**2, chat_template=CHAT_TEMPLATE
-    )
-    return model, processor
-
-
-def load_backbone(path_or_hub_id: str | Path, device: str | torch.device = "cpu",
-                  dtype: torch.dtype | None = None) -> Backbone:
+def load_backbone(path_or_hub_id: str | Path, device: str | torch.device = "cpu", dtype: torch.dtype | None = None,
+                  revision: str | None = None, image_size: int | None = None) -> Backbone:
     """Load a backbone from a folder or from the Hub, ready for inference; image splitting is switched off.
 
-    `dtype` defaults to float32. Raises FileNotFoundError for a folder that is not there or has no `config.json`.
+    `dtype` defaults to float32. `revision` pins the Hub's commit. `image_size`: pixels a side of every picture, for
+    models that take any size (the others keep theirs). A folder that holds an adapter is loaded with the model it belongs
+    to. Raises FileNotFoundError, saying what to do, for a folder that is not there or has no `config.json`, and for a Hub
+    model that is not in the cache and cannot be fetched; ValueError where its processor needs another package.
     """
     path, name = Path(path_or_hub_id), str(path_or_hub_id)
-    local = isinstance(path_or_hub_id, Path) or path.exists() or path.is_absolute() or name.startswith(".")
-    if (local or name.count("/") != 1) and not (path / "config.json").exists():
+    if (path / "adapter_config.json").is_file():
+        from .adapters import load_adapter  # which loads its base model with this function
+
+        return load_adapter(path, device, dtype)
+    hub = is_hub_id(path_or_hub_id)
+    if not hub and not (path / "config.json").exists():
         raise FileNotFoundError(
             f"no backbone at {path} (no config.json there): give a folder saved by save_pretrained, or a Hub id such "
             "as HuggingFaceTB/SmolVLM-256M-Instruct; `python -m gcr_tutorial pretrain` makes the tiny one"
         )
-    processor = AutoProcessor.from_pretrained(name)
-    model = AutoModelForImageTextToText.from_pretrained(name, dtype=dtype or torch.float32)
-    if hasattr(processor.image_processor, "do_image_splitting"):
-        processor.image_processor.do_image_splitting = False
+
+    def load() -> tuple[Any, Any]:
+        pinned = {"revision": revision} if hub and revision else {}
+        try:
+            processor = AutoProcessor.from_pretrained(name, **pinned)
+        except ImportError as error:  # SmolVLM2's processor needs num2words
+            raise ValueError(f"{name} needs a package that is not installed: {error}") from error
+        return processor, AutoModelForImageTextToText.from_pretrained(name, dtype=dtype or torch.float32, **pinned)
+
+    processor, model = from_hub(load, name, revision) if hub else load()
+    one_picture_one_size(processor, image_size)
+    return Backbone(model.to(device).eval(), processor, name, revision if hub else None)
+
+
+def one_picture_one_size(processor: Any, image_size: int | None = None) -> None:
+    """Set a processor so that every picture becomes equally many image tokens: no splitting into tiles, one size; and so
+    that prompts are padded on the left."""
+    settings = processor.image_processor
+    if hasattr(settings, "do_image_splitting"):  # Idefics3, SmolVLM
+        settings.do_image_splitting = False
+        settings.size = {"longest_edge": settings.max_image_size["longest_edge"]}  # no detour over the size for tiles
+    if hasattr(settings, "do_pan_and_scan"):  # Gemma 3
+        settings.do_pan_and_scan = False
+    if hasattr(settings, "merge_size") and image_size is not None:  # Qwen-VL: any size, given in pixels of area
+        settings.size = {"shortest_edge": image_size**2, "longest_edge": image_size**2}
     processor.tokenizer.padding_side = "left"
-    return Backbone(model.to(device).eval(), processor)
 
 
 def save_backbone(backbone: Backbone, folder: str | Path) -> None:
-    """Write model and processor to `folder` (safetensors and JSON), aside first, so it is never half written."""
+    """Write model and processor to `folder` (safetensors and JSON), aside first, so it is never half written. Of a model
+    with an adapter only the adapter is written, and where its base model is."""
+    if isinstance(backbone.model, PeftModel):
+        from .adapters import save_adapter
+
+        return save_adapter(backbone, folder)
     with new_folder(folder) as aside:
         backbone.model.save_pretrained(aside)
         backbone.processor.save_pretrained(aside)
 
 
 def prompt_text(backbone: Backbone, text: str, image: bool) -> str:
-    """`text` as the user's turn of the chat template, up to and including "Assistant:" (one `<image>` if `image`)."""
-    content = [{"type": "image"}] if image else []
-    content.append({"type": "text", "text": text})
-    return backbone.processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
+    """`text` as the user's turn of the processor's chat template, up to where the answer starts ("Assistant:"), with one
+    image placeholder if `image`."""
+    return backbone.processor.apply_chat_template([_turn("user", text, image)], add_generation_prompt=True)
 
 
 def prompt_ids(backbone: Backbone, text: str, image: bool) -> list[int]:
-    """Token ids of the chat prompt; with `image`, the placeholder is expanded to `image_seq_len` `<image>` tokens and
-    their wrappers. The answer starts with a space ("Assistant: A boy ...")."""
+    """Token ids of the chat prompt; with `image`, the processor expands the placeholder to as many image tokens as a
+    picture has vectors, and puts their wrappers around them. The answer starts with `answer_format[0]` (a space after
+    "Assistant:")."""
     prompt = prompt_text(backbone, text, image)
     if not image:
         return backbone.tokenizer(prompt, add_special_tokens=False)["input_ids"]
-    blank = Image.new("RGB", (32, 32))
+    blank = Image.new("RGB", (backbone.image_size,) * 2)
     return list(backbone.processor(text=[prompt], images=[[blank]], add_special_tokens=False)["input_ids"][0])
 
 
+def image_inputs(backbone: Backbone, images: Sequence[Image.Image] | np.ndarray) -> dict[str, torch.Tensor]:
+    """What the model's `get_image_features` takes, on the CPU: `pixel_values`, and for Qwen-VL `image_grid_thw`.
+
+    Takes PIL images of any size (each is squeezed to a square of `backbone.image_size`), or a uint8 array (N, S, S, 3)
+    at that size."""
+    settings = backbone.processor.image_processor
+    if hasattr(settings, "do_image_splitting"):
+        return {"pixel_values": pixels(backbone, images)}
+    square = (backbone.image_size,) * 2
+    pictures = [Image.fromarray(image) if isinstance(image, np.ndarray) else image.convert("RGB") for image in images]
+    pictures = [picture if picture.size == square else picture.resize(square, Image.Resampling.BICUBIC) for picture in pictures]
+    made = settings(pictures, return_tensors="pt")
+    return {name: made[name] for name in ("pixel_values", "image_grid_thw") if name in made}
+
+
 def pixels(backbone: Backbone, images: Sequence[Image.Image] | np.ndarray) -> torch.Tensor:
-    """Images as the model wants them: float tensor (N, 1, 3, S, S), normalised, on the CPU.
+    """Images as Idefics3 and SmolVLM want them: float tensor (N, 1, 3, S, S), normalised, on the CPU.
 
     Takes PIL images of any size (each is squeezed to S x S), or, much faster, a uint8 array (N, S, S, 3) already at the
     model's size. Raises ValueError for an array of another shape or type.

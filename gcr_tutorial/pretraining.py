@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from .backbone import Backbone, build_tiny_vlm, train_tokenizer
+from .backbone import Backbone
 from .checkpoints import load_checkpoint, save_checkpoint
 from .lessons import Lessons, Recipe, image_tokens, tree_loss
 from .scene_bank import SceneBank
 from .scene_facts import FactLesson
+from .tiny_vlm import build_tiny_vlm, train_tokenizer
 
 Progress = Callable[[str], None]
 

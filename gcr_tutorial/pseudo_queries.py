@@ -13,7 +13,7 @@ import torch
 
 from .adaptation import adapt, finish
 from .backbone import CAPTION_INSTRUCTION, Backbone, prompt_ids
-from .features import merge_features
+from .features import model_inputs, next_position
 from .training import History, Recipe, caption_examples, train
 
 
@@ -75,7 +75,9 @@ def sample_captions(backbone: Backbone, features: torch.Tensor, k: int, generato
     model, tokenizer = backbone.model, backbone.tokenizer
     prompt = torch.tensor([prompt_ids(backbone, CAPTION_INSTRUCTION, image=True)] * len(features),
                           device=backbone.device)
-    output = model(inputs_embeds=merge_features(backbone, prompt, features), use_cache=True, logits_to_keep=1)
+    inputs = model_inputs(backbone, prompt, features=features)
+    output = model(**inputs, use_cache=True, logits_to_keep=1)
+    position = next_position(inputs).repeat_interleave(k, -2)  # of the next token: (B*k, 1), or (3, B*k, 1)
     cache, logits = output.past_key_values, output.logits[:, -1].repeat_interleave(k, 0)  # (B*k, V)
     cache.batch_repeat_interleave(k)
     barred = [i for i in tokenizer.all_special_ids + list(tokenizer.added_tokens_decoder) if i != backbone.end_id]
@@ -92,7 +94,8 @@ def sample_captions(backbone: Backbone, features: torch.Tensor, k: int, generato
         if ended.all():
             break
         # With a cache only the newest token is evaluated: (B*k, 1).
-        logits = model(input_ids=tokens[:, step : step + 1], past_key_values=cache, use_cache=True).logits[:, -1]
+        logits = model(input_ids=tokens[:, step : step + 1], past_key_values=cache, use_cache=True,
+                       position_ids=position + step).logits[:, -1]
     texts = [text.strip() for text in tokenizer.batch_decode(tokens, skip_special_tokens=True)]
     return [texts[i : i + k] for i in range(0, len(texts), k)]
 

@@ -22,7 +22,7 @@ from .adaptation import adapt, finish
 from .backbone import (CAPTION_INSTRUCTION, MEMORIZE_INSTRUCTION, RETRIEVE_INSTRUCTION, Backbone, prompt_ids,
                        prompt_text)
 from .batching import Example, collate, length_bucketed_batches
-from .features import merge_features
+from .features import model_inputs
 from .optimization import TrainingState, parameter_groups, warmup_cosine
 
 
@@ -97,11 +97,11 @@ def retrieve_prompts(backbone: Backbone, queries: Sequence[str]) -> list[list[in
 
 
 def caption_examples(backbone: Backbone, captions: Sequence[tuple[str, int]]) -> list[Example]:
-    """Image -> caption examples from (text, row) pairs; the answer starts with a space and ends with the end token."""
+    """Image -> caption examples from (text, row) pairs; the answer starts and ends as in the model's chat template."""
     if not captions:
         return []
     prompt = tuple(prompt_ids(backbone, CAPTION_INSTRUCTION, image=True))
-    answers = backbone.tokenizer([" " + text for text, _ in captions], add_special_tokens=False)["input_ids"]
+    answers = backbone.tokenizer([backbone.answer_format[0] + text for text, _ in captions], add_special_tokens=False)["input_ids"]
     return [Example(prompt, (*ids, backbone.end_id), row) for ids, (_, row) in zip(answers, captions, strict=True)]
 
 
@@ -115,14 +115,9 @@ class TargetLoss(nn.Module):
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None, labels: torch.Tensor,
                 features: torch.Tensor | None = None, image_rows: torch.Tensor | None = None) -> torch.Tensor:
         """Mean loss over the target tokens: input_ids (B, L) padded on the left, labels (B, T) aligned on the right."""
-        embeddings = self.model.get_input_embeddings()(input_ids)  # (B, L, H)
-        if features is not None:
-            merged = merge_features(self.backbone, input_ids[image_rows], features)
-            embeddings = embeddings.index_copy(0, image_rows, merged)
-        positions = None if attention_mask is None else (attention_mask.cumsum(1) - 1).clamp(min=0)
+        inputs = model_inputs(self.backbone, input_ids, attention_mask, features, image_rows)
         # Targets end every row, so the head is needed at the last T positions only.
-        logits = self.model(inputs_embeds=embeddings, attention_mask=attention_mask, position_ids=positions,
-                            use_cache=False, logits_to_keep=labels.shape[1]).logits  # (B, T, V)
+        logits = self.model(**inputs, use_cache=False, logits_to_keep=labels.shape[1]).logits  # (B, T, V)
         return nn.functional.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(),
                                            label_smoothing=self.label_smoothing)  # -100 is ignored
 

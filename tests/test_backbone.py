@@ -9,9 +9,10 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, Idefics3ForConditionalGeneration
 
 from gcr_tutorial import backbone as bb
+from gcr_tutorial import tiny_vlm
 from tiny_backbone import captions, tiny_backbone
 
-TOKENIZER = bb.train_tokenizer(captions(300), 600)
+TOKENIZER = tiny_vlm.train_tokenizer(captions(300), 600)
 
 
 @pytest.fixture
@@ -34,23 +35,23 @@ def test_template_words_and_numbers_are_few_tokens():
     tokens = [token.strip("Ġ") for token in TOKENIZER.tokenize(" " + prompt)]
     assert tokens == ["Find", "the", "picture", ":", "a", "red", "ball"]
     assert TOKENIZER.padding_side == "left"
-    for token in bb.SPECIAL_TOKENS:
+    for token in tiny_vlm.SPECIAL_TOKENS:
         assert len(TOKENIZER(token, add_special_tokens=False)["input_ids"]) == 1
 
 
 def test_template_words_survive_a_large_corpus_of_other_words():
     rare = [f"{chr(97 + i % 26)}{chr(97 + i // 26 % 26)}{'qxz'[i % 3]}vbn" for i in range(2000)]
-    tokenizer = bb.train_tokenizer([" ".join(rare)] * 3, 700)
+    tokenizer = tiny_vlm.train_tokenizer([" ".join(rare)] * 3, 700)
     assert tokenizer.tokenize("Assistant:") == ["Assistant", ":"] and tokenizer.tokenize("99") == ["99"]
 
 
 def test_too_small_vocabulary_is_refused():
     with pytest.raises(ValueError, match="vocab_size"):
-        bb.train_tokenizer(["a"], 300)
+        tiny_vlm.train_tokenizer(["a"], 300)
 
 
 def test_default_sizes():
-    model, processor = bb.build_tiny_vlm(TOKENIZER)
+    model, processor = tiny_vlm.build_tiny_vlm(TOKENIZER)
     spare = (1500 - len(TOKENIZER)) * 192  # up to a vocabulary of 1,500
     assert sum(p.numel() for p in model.parameters()) + spare <= 3.9e6
     assert processor.image_seq_len == 16 and model.dtype == torch.float32
@@ -60,7 +61,7 @@ def test_default_sizes():
 @pytest.mark.parametrize("sizes", [dict(image_size=100), dict(image_size=36, patch=12), dict(hidden=190)])
 def test_sizes_that_do_not_divide_are_refused(sizes):
     with pytest.raises(ValueError):
-        bb.build_tiny_vlm(TOKENIZER, **sizes)
+        tiny_vlm.build_tiny_vlm(TOKENIZER, **sizes)
 
 
 def test_plain_auto_classes_load_it(backbone, tmp_path):
@@ -101,10 +102,10 @@ def test_prompts(backbone):
     assert text == "<|im_start|>User: Find it<end_of_utterance>\nAssistant:"
     ids = bb.prompt_ids(backbone, "Find it", image=True)
     tokens = backbone.tokenizer.convert_ids_to_tokens(ids)
-    start = tokens.index(bb.IMAGE)
-    assert tokens[start - 2 : start] == [bb.IMAGE_WRAPPER, bb.GLOBAL_IMAGE]
-    assert tokens.count(bb.IMAGE) == backbone.processor.image_seq_len == 4
-    assert tokens[start + 4] == bb.IMAGE_WRAPPER
+    start = tokens.index(tiny_vlm.IMAGE)
+    assert tokens[start - 2 : start] == [tiny_vlm.IMAGE_WRAPPER, tiny_vlm.GLOBAL_IMAGE]
+    assert tokens.count(tiny_vlm.IMAGE) == backbone.processor.image_seq_len == 4
+    assert tokens[start + 4] == tiny_vlm.IMAGE_WRAPPER
 
 
 def test_pixels_of_array_equal_pixels_of_images(backbone):

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from gcr_tutorial.backbone import Backbone, build_tiny_vlm, pixels, train_tokenizer
+from gcr_tutorial.backbone import Backbone, pixels
 from gcr_tutorial.picturebook import captions, render, sample_scene, scene_seed
 from gcr_tutorial.picturebook.questions import inventory, questions
 from gcr_tutorial import scene_facts
 from gcr_tutorial.lessons import Lessons, Recipe, image_tokens, tree_loss
 from gcr_tutorial.pretraining import pretrain, speed, visits
 from gcr_tutorial.scene_bank import SceneBank
+from gcr_tutorial.tiny_vlm import build_tiny_vlm, train_tokenizer
 
 
 @pytest.fixture(scope="module")

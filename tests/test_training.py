@@ -8,6 +8,7 @@ from gcr_tutorial import training
 from gcr_tutorial.adaptation import adapt, finish
 from gcr_tutorial.backbone import add_tokens
 from gcr_tutorial.batching import Example, collate
+from gcr_tutorial.features import merge_features
 from gcr_tutorial.training import Recipe, TargetLoss, _stages, fine_tune, target_ids, train
 from tiny_backbone import captions, tiny_backbone
 
@@ -45,7 +46,7 @@ def most_likely(backbone, examples, features):
         batch = collate([example], backbone.pad_id, features, "cpu")
         embeddings = backbone.model.get_input_embeddings()(batch["input_ids"])
         if "features" in batch:
-            embeddings = training.merge_features(backbone, batch["input_ids"], batch["features"])
+            embeddings = merge_features(backbone, batch["input_ids"], batch["features"])
         logits = backbone.model(inputs_embeds=embeddings, logits_to_keep=len(example.target_ids)).logits
         rows.append(tuple(logits[0].argmax(-1).tolist()))
     return rows

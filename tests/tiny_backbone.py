@@ -4,7 +4,8 @@ import random
 
 import torch
 
-from gcr_tutorial.backbone import Backbone, build_tiny_vlm, train_tokenizer
+from gcr_tutorial.backbone import Backbone
+from gcr_tutorial.tiny_vlm import build_tiny_vlm, train_tokenizer
 
 WORDS = "a man woman boy girl dog red blue green ball kite beach park running sitting holding near the in on".split()
 
