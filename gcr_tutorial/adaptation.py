@@ -22,19 +22,25 @@ def adapt(backbone: Backbone, *, trainable: str = "lora", rank: int = 64, alpha:
     """Make part of `backbone.model` trainable, in place.
 
     "lora": LoRA of `rank` on every linear layer of the language model, plus the embedding rows of `token_ids` (one
-    parameter for input and output where the two are tied; peft's `trainable_token_indices`). "full": the whole
-    language model with its embeddings. Raises ValueError for another word.
+    parameter for input and output where the two share their weights, else one each; peft's `trainable_token_indices`).
+    What LoRA trains is float32, whatever the model is. "full": the whole language model with its embeddings. Raises
+    ValueError for another word, for a model that already carries an adapter, and for "full" below float32: small steps
+    would be rounded away.
     """
     model = backbone.model
     if isinstance(model, PeftModel):
         raise ValueError("this backbone already carries an adapter: call finish(backbone) to fold it in first")
     model.requires_grad_(False)
     if trainable == "full":
+        if model.dtype != torch.float32:
+            raise ValueError(f"trainable='full' needs the weights in float32, not {model.dtype}: load them so, or use 'lora'")
         language_model(model).requires_grad_(True)
         model.get_output_embeddings().requires_grad_(True)
     elif trainable == "lora":
+        tied = model.get_output_embeddings().weight is model.get_input_embeddings().weight
+        model.config.tie_word_embeddings = tied  # what peft goes by; some checkpoints say otherwise than they are
         embeddings = {"embed_tokens": list(token_ids)} if token_ids else None
-        if token_ids and model.get_output_embeddings().weight is not model.get_input_embeddings().weight:
+        if token_ids and not tied:
             embeddings["lm_head"] = list(token_ids)
         config = LoraConfig(r=rank, lora_alpha=alpha or rank, lora_dropout=0.0, target_modules=LORA_LAYERS,
                             trainable_token_indices=embeddings, task_type="CAUSAL_LM")

@@ -23,7 +23,8 @@ from .backbone import Backbone, add_tokens, load_backbone
 from .clip_baseline import embed_images, embed_texts, load_clip, zero_shot_rankings
 from .corpus import ImageCaptionCorpus, RetrievalTask, make_task
 from .evaluation import bm25_rankings, chance_recall, map_at_r, oracle_recall, r_precision, recall_at_k
-from .features import image_features
+from .feature_cache import cached_features
+from .hardware import AUTOCAST, best_device, resolve_dtype
 from .identifiers import KINDS, make_identifiers
 from .presets import Preset
 from .pseudo_queries import fine_tune_captioner, generate_pseudo_queries, keep_agreeing
@@ -73,6 +74,16 @@ def pictures(corpus: ImageCaptionCorpus, rows: tuple[int, ...], size: int):
     return (corpus.image(i, size) for i in rows)
 
 
+def on_this_machine(preset: Preset) -> tuple[torch.device, torch.dtype, Preset]:
+    """The device of a run, the type of the model's weights, and the preset with the precision of training made to fit."""
+    device = best_device()
+    dtype, recipe = resolve_dtype(preset.dtype, device), preset.recipe
+    if recipe.mixed_precision == "no":
+        preset = replace(preset, recipe=replace(recipe, mixed_precision=AUTOCAST[dtype]))
+    # Weights that are themselves trained must be able to take small steps; with LoRA only the adapter must, and it is.
+    return device, torch.float32 if recipe.trainable == "full" else dtype, preset
+
+
 def training_queries(task: RetrievalTask, row_of: dict[int, int], pseudo: list[list[str]],
                      pseudo_rows: list[int]) -> list[tuple[str, int]]:
     """(text, row) of everything that trains retrieval: human captions where allowed, pseudo-queries elsewhere."""
@@ -92,12 +103,14 @@ def run(corpus: ImageCaptionCorpus, preset: Preset, *, identifier: str = "atomic
     torch.manual_seed(seed)
     timer, task = Timer(progress), make_task(corpus, protocol, seed)
     row_of = {image: row for row, image in enumerate(task.memorize)}
-    backbone = timer("load backbone", lambda: load_backbone(preset.backbone_path))
-    clip = timer("load CLIP", lambda: load_clip(preset.clip_path))
+    device, dtype, preset = on_this_machine(preset)
+    backbone = timer("load backbone", lambda: load_backbone(preset.backbone_path, device, dtype, preset.revision,
+                                                            preset.image_size))
+    clip = timer("load CLIP", lambda: load_clip(preset.clip_path, str(device)))
     if out is not None:
         Path(out).mkdir(parents=True, exist_ok=True)
     size = preset.image_size
-    features = timer("vision features", lambda: image_features(
+    features = timer("vision features", lambda: cached_features(
         backbone, pictures(corpus, task.memorize, size), preset.feature_batch))  # (N, S, H)
     pseudo_rows = [row_of[image] for image in task.uncaptioned]
     embeddings = timer("CLIP embeddings", lambda: embed_images(clip, pictures(corpus, task.memorize, size)))  # (N, D)
@@ -122,7 +135,8 @@ def run(corpus: ImageCaptionCorpus, preset: Preset, *, identifier: str = "atomic
     measured = measure(retriever, corpus, task, row_of, embeddings, clip, documents, timer)
     results = {
         "preset": preset.name, "corpus": corpus.name, "identifier": identifier, "protocol": protocol,
-        "schedule": preset.recipe.schedule, "seed": seed, "n_memorized": len(task.memorize), "n_gallery": len(gallery),
+        "schedule": preset.recipe.schedule, "seed": seed, "device": device.type, "dtype": str(dtype).removeprefix("torch."),
+        "n_memorized": len(task.memorize), "n_gallery": len(gallery),
         "n_queries": len(task.eval_queries), "n_training_queries": len(queries),
         "n_pseudo_queries": sum(map(len, pseudo)), **measured,
         "seconds": timer.seconds, "peak_memory_gb": peak_memory_gb(),

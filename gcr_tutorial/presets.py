@@ -21,7 +21,8 @@ class Preset:
     n_train: int
     n_val: int
     n_test: int
-    dtype: str = "float32"  # T4 GPUs have no bfloat16
+    revision: str | None = None  # the backbone's commit on the Hub
+    dtype: str = "float32"  # or "float16", "bfloat16", "auto": bfloat16 where the GPU has it, float16 on others (T4)
     feature_batch: int = 64  # images encoded at once
     pseudo_queries: int = 20  # captions that the model writes for each image without human ones
     pseudo_samples: int = 40  # it samples so many, and those are kept that agree best with the image (CLIP)
@@ -34,12 +35,12 @@ class Preset:
     @property
     def backbone_path(self) -> str:
         """The backbone's folder, or its Hub id where it is not shipped."""
-        return _located(self.backbone)
+        return located(self.backbone)
 
     @property
     def clip_path(self) -> str:
         """The CLIP model's folder, or its open_clip name where it is not shipped."""
-        return _located(self.clip)
+        return located(self.clip)
 
 
 PRESETS = {
@@ -51,12 +52,14 @@ PRESETS = {
         ),
         Preset(
             "colab", "HuggingFaceTB/SmolVLM-256M-Instruct", "hf-hub:laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
-            512, 6000, 1000, 1000, feature_batch=8, pseudo_queries=10, caption_epochs=1,
+            512, 6000, 1000, 1000, revision="7e3e67edbbed1bf9888184d9df282b700a323964", dtype="auto", feature_batch=8,
+            pseudo_queries=10, caption_epochs=1,
             recipe=Recipe(rank=64, lr=2e-4, token_lr=1e-3, batch_size=64, memorize_epochs=8, retrieve_epochs=8),
         ),
         Preset(
             "paper", "Qwen/Qwen2.5-VL-3B-Instruct", "hf-hub:laion/CLIP-ViT-L-14-laion2B-s32B-b82K",
-            392, 29000, 1014, 1000, dtype="bfloat16", feature_batch=8, pseudo_queries=5, caption_epochs=1,
+            392, 29000, 1014, 1000, revision="66285546d2b821cf421d4f5eb2576359d3770cd3", dtype="auto", feature_batch=8,
+            pseudo_queries=5, caption_epochs=1,
             clusters=30, leaf_size=30,
             recipe=Recipe(rank=128, lr=1e-4, token_lr=5e-4, batch_size=256, memorize_epochs=5, retrieve_epochs=5),
         ),
@@ -88,5 +91,6 @@ def data_dir() -> Path:
     return path
 
 
-def _located(name: str) -> str:
+def located(name: str) -> str:
+    """The folder of a shipped backbone ("backbones/NAME"); any other name as it is."""
     return str(data_dir() / name) if name.startswith("backbones/") else name

@@ -8,6 +8,7 @@ import time
 # Set before any library reads them; the notebooks' kernels inherit them.
 os.environ.update(
     GCR_PRESET="tiny",
+    GCR_CACHE="",
     HF_HUB_OFFLINE="1",
     HF_HUB_DISABLE_TELEMETRY="1",
     TRANSFORMERS_VERBOSITY="error",

@@ -103,7 +103,7 @@ def test_mistakes_are_reported_before_any_work(corpus, monkeypatch, mistake):
 
 
 def test_a_missing_clip_or_an_impossible_folder_is_reported_before_any_work(corpus, monkeypatch, tmp_path):
-    monkeypatch.setattr(pipeline, "image_features", refuse)
+    monkeypatch.setattr(pipeline, "cached_features", refuse)
     with pytest.raises(FileNotFoundError, match="tiny-clip"):
         run(corpus, preset(clip=str(tmp_path / "tiny-clip")), progress=quiet)
     (tmp_path / "file").write_text("")
