@@ -254,16 +254,16 @@ WRONG = {  # each breaks one rule and, as far as possible, no other
     "children in the wrong order": {"codes": [1, 0, 1, 3, 4]},
     "signed codes": {"codes": np.array([0, 1, 1, 3, 4], dtype=np.int8)},
     "an edge too many": {"codes": [0, 1, 1, 3, 4, 4]},
-    "an edge before the first": {"starts": [1, 2, 4, 5]},
+    "an edge before the first": {"starts": [1, 2, 4, 5], "depth": 3},
     "an edge after the last": {"starts": [0, 2, 4, 6]},
-    "a node that should have children": {"starts": [0, 2, 5, 5], "depth": 3},
     "a start too many": {"starts": [0, 2, 3, 4, 5]},
     "a leaf nowhere": {"ends": [0, 0, 1, 1, 1, 0], "positions": [2, 0, 1]},
     "a position too few": {"positions": [2, 0, 1]},
     "a position twice": {"positions": [2, 0, 1, 1]},
     "a position that was not given out": {"positions": [2, 0, 1, 4]},
     "positions in a table": {"positions": [[2], [0], [1], [3]]},
-    "marks past the last node": {"ends": [0, 0, 1, 1, 1, 1, 1], "positions": [2, 0, 1, 3, 4], "next_position": 5},
+    "marks past the last node": {"ends": [0, 0, 1, 1, 1, 1, 1]},
+    "marks past the last word": {"ends": [0, 0, 1, 1, 1, 1] + [0] * 60},
     "another depth": {"depth": 5},
 }
 
@@ -284,12 +284,19 @@ def test_arrays_that_are_no_trie_are_refused_whatever_their_checksum(tmp_path, c
         TrieIndex.load(tmp_path)
 
 
-def test_a_node_above_itself_is_refused():
-    """All edges start from node 3, so that nothing hangs on the root. Every other check holds."""
-    trie = TrieIndex.build([[END], [3, END], [4, END], [4, 7, END]])
-    parts = {part: getattr(trie, part) for part in (*ARRAYS, "ends", "depth", "end_id", "next_position")}
-    circle = TrieIndex(**{**parts, "starts": np.array([0, 3], dtype=np.uint8)}, inner=Marks.of(np.array([0, 0, 0, 1])))
-    assert not files.is_sound(circle)
+@pytest.mark.parametrize(
+    "gallery, starts, inner",
+    [
+        ([(), (3,), (4,), (4, 7)], [0, 3], [0, 0, 0, 1]),  # all edges start from node 3: nothing hangs on the root
+        ([(3, 3), (4, 4), (7,)], [0, 3, 3, 5], [1, 1, 1, 0, 0, 0]),  # node 1 should have a child, and node 2 has both
+    ],
+)
+def test_edges_that_start_from_the_wrong_node_are_refused(gallery, starts, inner):
+    """Every other rule holds."""
+    trie = TrieIndex.build(closed(gallery))
+    parts = {part: getattr(trie, part) for part in (*ARRAYS, "inner", "ends", "depth", "end_id", "next_position")}
+    parts |= {"starts": np.array(starts, dtype=np.uint8), "inner": Marks.of(np.array(inner))}
+    assert not files.is_sound(TrieIndex(**parts))
 
 
 def test_a_hundred_thousand_identifiers_in_ten_bytes_each():
