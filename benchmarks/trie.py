@@ -47,7 +47,7 @@ def random_sequences(kind: str, n: int) -> np.ndarray:
     else:
         paths = np.unique(rng.integers(2**32, size=n + n // 100 + 100))  # few are drawn twice
         paths = rng.permutation(paths)[:n].astype("<u4")
-        bodies = paths.view(np.uint8).reshape(n, 4) + VOCABULARY + 256 * np.arange(4)
+        bodies = paths.view(np.uint8).reshape(n, 4) + (VOCABULARY + 256 * np.arange(4))
     return np.concatenate([bodies, np.full((n, 1), END)], axis=1)
 
 
