@@ -12,6 +12,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from gcr_tutorial.trie.marks import Marks
+from gcr_tutorial.trie.nodes import distinct
 
 if TYPE_CHECKING:
     from gcr_tutorial.trie.index import TrieIndex
@@ -81,7 +82,7 @@ def is_sound(trie: TrieIndex) -> bool:
         end_code = np.searchsorted(letters, trie.end_id)
         if not rising.all() or codes.max() >= len(letters) or (codes == end_code).any():
             return False
-    unique = len(np.unique(trie.positions)) == len(trie.positions)
+    unique = len(distinct(trie.positions)) == len(trie.positions)
     return bool(unique and trie.positions.max() < trie.next_position and trie.depth == len(trie.level_starts()))
 
 

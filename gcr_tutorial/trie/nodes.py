@@ -70,7 +70,7 @@ def from_sequences(sequences: Sequence[Sequence[int]] | np.ndarray, keep_first: 
 
 def merged(old: Nodes, new: Nodes, keep_first: bool) -> Nodes:
     """Both tries in one; the positions of `new` go on after those of `old`. See `TrieIndex.merge`."""
-    alphabet = np.union1d(old.alphabet, new.alphabet)
+    alphabet = distinct(np.concatenate([old.alphabet, new.alphabet]))
     codes = [np.searchsorted(alphabet, trie.alphabet)[trie.codes] for trie in (old, new)]
     numbers = [np.zeros(len(trie.ends), dtype=np.int64) for trie in (old, new)]  # node -> node of the merged trie
     levels, parents, merged_codes = [0, 1], [], []
@@ -121,8 +121,7 @@ def remaining(trie: Nodes, removed: Collection[int] | np.ndarray) -> Nodes:
 
     ends = trie.ends.copy()
     ends[ends] = stays
-    keep = ends.copy()  # nodes below which an identifier is left
-    keep[0] = True
+    keep = ends.copy()  # nodes at or below which an identifier is left
     for start, stop in reversed(list(zip(trie.levels[1:], trie.levels[2:]))):
         keep[trie.parents[start - 1 : stop - 1][keep[start:stop]]] = True
     number = np.cumsum(keep) - 1  # old node -> new node
@@ -180,7 +179,7 @@ def _columns(flat: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndar
         alphabet = np.flatnonzero(occurs)
         codes = np.cumsum(occurs, dtype=np.min_scalar_type(len(alphabet)))[flat]
     else:  # sparse ids
-        alphabet = np.unique(flat)
+        alphabet = distinct(flat)
         codes = (np.searchsorted(alphabet, flat) + 1).astype(np.min_scalar_type(len(alphabet)))
     depth = int(lengths.max())
     if lengths.min() == depth:
@@ -207,6 +206,12 @@ def _sorted(columns: np.ndarray, letters: int) -> tuple[np.ndarray, np.ndarray]:
     for word in words:
         fresh[1:] |= word[order[1:]] != word[order[:-1]]
     return order, fresh
+
+
+def distinct(values: np.ndarray) -> np.ndarray:
+    """The distinct values, ascending, by sorting: many times faster here than the hash table of `np.unique`."""
+    values = np.sort(values, kind="stable")
+    return values[np.append(True, values[1:] != values[:-1])]
 
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:
