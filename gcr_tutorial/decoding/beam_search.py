@@ -100,16 +100,26 @@ def constrained_beam_search(
     Raises:
         ValueError: as `trie_search`, and for a model whose attention or head this decoder does not know.
     """
+    found = beam_search_tokens(model, inputs, trie, num_beams, k=k, pad_id=pad_id, normalize=normalize,
+                               batch_size=batch_size, lazy=lazy)
+    return [[(position, score) for position, score, _ in hits] for hits in found]
+
+
+def beam_search_tokens(model: Any, inputs: Mapping[str, torch.Tensor] | Sequence[Sequence[int]], trie: TrieIndex,
+                       num_beams: int = 10, *, k: int | None = None, pad_id: int | None = None,
+                       normalize: str = "vocabulary", batch_size: int | None = None, lazy: bool = True,
+                       ) -> list[list[tuple[int, float, tuple[int, ...]]]]:
+    """`constrained_beam_search` with the identifier's tokens as a third value of each result."""
     check_sizes(num_beams=num_beams, k=1 if k is None else k, batch_size=1 if batch_size is None else batch_size)
     with searching(model) as model:
         beams, scorer = min(num_beams, len(trie)), ChildScorer(model, normalize)
-        results: dict[int, list[tuple[int, float]]] = {}
+        results: dict[int, list[tuple[int, float, tuple[int, ...]]]] = {}
         size = batch_size or max(4, min(64, 8 * WORTHWHILE.get(model.device.type, 64) // beams))
         for places, tree in token_trees(model, inputs, pad_id=trie.end_id if pad_id is None else pad_id, batch_size=size):
             finished = search(tree, trie, scorer, beams, k or beams, lazy)
-            found: list[list[tuple[int, float]]] = [[] for _ in places]
-            for query, position, score in zip(finished.query, finished.position, finished.score):
-                found[query].append((int(position), float(score)))
+            found: list[list[tuple[int, float, tuple[int, ...]]]] = [[] for _ in places]
+            for query, *hit in zip(finished.query, finished.position, finished.score, finished.tokens):
+                found[query].append((int(hit[0]), float(hit[1]), hit[2]))
             results.update(zip(places, found))
     return [results[i] for i in range(len(results))]
 

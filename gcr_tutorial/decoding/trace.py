@@ -6,8 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
+from gcr_tutorial.decoding.beam_search import Finished, Level, check_sizes, search, token_trees
+from gcr_tutorial.decoding.frontier import sequences_at
+from gcr_tutorial.decoding.scoring import ChildScorer
+from gcr_tutorial.decoding.token_tree import searching
 from gcr_tutorial.trie import TrieIndex
 
 
@@ -62,7 +67,41 @@ class BeamTrace:
 
 
 def beam_trace(
-    model: Any, prompt: Sequence[int] | Mapping[str, torch.Tensor], trie: TrieIndex, num_beams: int = 10
+    model: Any, prompt: Sequence[int] | Mapping[str, torch.Tensor], trie: TrieIndex, num_beams: int = 10,
+    *, normalize: str = "vocabulary",
 ) -> BeamTrace:
-    """The story of `constrained_beam_search` for one prompt (token ids, or inputs holding one query)."""
-    raise NotImplementedError("in the making")
+    """The story of `constrained_beam_search` for one prompt (token ids, or inputs holding one query).
+
+    Every live prefix is evaluated, so that all children have probabilities; the search itself may skip some. Raises
+    ValueError as `constrained_beam_search` does, and for more than one query.
+    """
+    check_sizes(num_beams=num_beams)
+    steps: list[BeamStep] = []
+    with searching(model) as model:
+        inputs = prompt if isinstance(prompt, Mapping) else [prompt]
+        (places, tree), *more = token_trees(model, inputs, pad_id=trie.end_id, batch_size=1)
+        if len(places) > 1 or more:
+            raise ValueError("beam_trace tells the story of one query: give it one prompt")
+        beams = min(num_beams, len(trie))
+        finished = search(tree, trie, ChildScorer(model, normalize), beams, beams, lazy=False,
+                          watch=lambda level: steps.append(_step(level, trie)))
+    return BeamTrace(tuple(steps), _pairs(finished))
+
+
+def _pairs(finished: Finished) -> tuple[tuple[int, float], ...]:
+    return tuple((int(position), float(score)) for position, score in zip(finished.position, finished.score))
+
+
+def _step(level: Level, trie: TrieIndex) -> BeamStep:
+    """One level of the search as plain Python values."""
+    live, probability = level.prefixes, np.exp(level.log_prob)
+    score, position = live.score[level.owner] + level.log_prob, sequences_at(trie, level.node)
+    children: list[list[TracedChild]] = [[] for _ in live.node]
+    for e, owner in enumerate(level.owner):
+        children[owner].append(TracedChild(
+            int(level.token[e]), int(level.node[e]), float(probability[e]), float(score[e]), bool(level.kept[e]),
+            int(position[e]) if position[e] >= 0 else None))
+    inside = np.bincount(level.owner, probability, minlength=len(live.node))
+    prefixes = (TracedPrefix(tuple(map(int, live.tokens[i])), int(live.node[i]), float(live.score[i]), tuple(children[i]),
+                             max(0.0, 1 - float(inside[i]))) for i in range(len(live.node)))
+    return BeamStep(tuple(prefixes), _pairs(level.finished))
