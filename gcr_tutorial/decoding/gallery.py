@@ -120,9 +120,9 @@ def _score(tree: TokenTree, trie: TrieIndex, scorer: ChildScorer, order: _PreOrd
            report: Callable[[int], Any]) -> np.ndarray:
     """(rows, N) scores of all identifiers after the prompts of `tree`; chunks of at most about `length` nodes."""
     rows = tree.rows
-    score = np.full((rows, len(order.node)), -np.inf)  # of each inner node
-    score[:, 0] = 0
+    score = np.zeros((rows, len(order.node)))  # of each inner node: first of its last token alone
     result = np.full((rows, len(trie)), -np.inf)
+    enders, positions = [], []  # inner nodes that the end token may follow, and the identifiers that this makes
     place = np.full(trie.num_nodes, -1, dtype=np.int64)  # number in `order` of each inner node of the trie
     place[order.node] = np.arange(len(order.node))
 
@@ -132,9 +132,10 @@ def _score(tree: TokenTree, trie: TrieIndex, scorer: ChildScorer, order: _PreOrd
         ends = token == trie.end_id
         many = np.tile(owner, rows) + np.repeat(np.arange(rows) * len(numbers), len(owner))
         log_prob = scorer(hidden, many, np.tile(token, rows)).reshape(rows, -1)
-        total = score[:, numbers[owner]] + log_prob
-        result[:, sequences_at(trie, child[ends])] = total[:, ends]
-        score[:, place[child[~ends]]] = total[:, ~ends]
+        score[:, place[child[~ends]]] = log_prob[:, ~ends]
+        enders.append(numbers[owner[ends]])
+        positions.append(sequences_at(trie, child[ends]))
+        result[:, positions[-1]] = log_prob[:, ends]
 
     score_children(np.zeros(1, dtype=np.int64), tree.hidden)
     start = 1
@@ -154,4 +155,8 @@ def _score(tree: TokenTree, trie: TrieIndex, scorer: ChildScorer, order: _PreOrd
         tree.rewind()
         start = stop
         report(start)
+    for depth in range(1, int(order.depth.max()) + 1):
+        level = np.flatnonzero(order.depth == depth)
+        score[:, level] += score[:, order.parent[level]]
+    result[:, np.concatenate(positions)] += score[:, np.concatenate(enders)]
     return result
