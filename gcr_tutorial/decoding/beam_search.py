@@ -22,8 +22,10 @@ from gcr_tutorial.decoding.scoring import ChildScorer
 from gcr_tutorial.decoding.token_tree import TokenTree, searching
 from gcr_tutorial.trie import TrieIndex
 
-# Evaluating fewer tokens at once than this saves no time: a pass then costs what reading the weights costs.
-WORTHWHILE = {"cpu": 64, "cuda": 512}
+def worthwhile(model: Any) -> int:
+    """Tokens below which a smaller pass saves no time: it then costs what starting it and reading the weights cost."""
+    width = model.get_output_embeddings().weight.shape[1]
+    return max(48, (2**15 if model.device.type == "cpu" else 2**20) // width)
 
 
 @dataclass
@@ -114,7 +116,7 @@ def beam_search_tokens(model: Any, inputs: Mapping[str, torch.Tensor] | Sequence
     with searching(model) as model:
         beams, scorer = min(num_beams, len(trie)), ChildScorer(model, normalize)
         results: dict[int, list[tuple[int, float, tuple[int, ...]]]] = {}
-        size = batch_size or max(4, min(64, 8 * WORTHWHILE.get(model.device.type, 64) // beams))
+        size = batch_size or max(4, min(64, 8 * worthwhile(model) // beams))
         for places, tree in token_trees(model, inputs, pad_id=trie.end_id if pad_id is None else pad_id, batch_size=size):
             finished = search(tree, trie, scorer, beams, k or beams, lazy)
             found: list[list[tuple[int, float, tuple[int, ...]]]] = [[] for _ in places]
@@ -148,7 +150,7 @@ def token_trees(model: Any, inputs: Mapping[str, torch.Tensor] | Sequence[Sequen
         if not prompts or not all(prompts):
             raise ValueError("every prompt needs at least one token, and there must be at least one query")
     start = min(len(os.path.commonprefix(prompts)), min(map(len, prompts)) - 1)
-    pays = start * (len(prompts) - 1) > WORTHWHILE.get(model.device.type, 64)
+    pays = start * (len(prompts) - 1) > worthwhile(model)
     shared = TokenTree.after(model, [prompts[0][:start]]) if pays else None
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     for first in range(0, len(order), batch_size):
@@ -197,7 +199,7 @@ def _evaluate(tree, scorer, live, finished, owner, token, ends, beams, k, lazy) 
     child_query = live.query[owner]
     roomy = np.bincount(child_query, minlength=tree.rows) <= beams  # no child that ends can miss the finished
     widest = int(rank.max()) + 1
-    step = max(-(-widest // 4), -(-WORTHWHILE.get(tree.device.type, 64) * widest // len(rank))) if lazy else widest
+    step = max(-(-widest // 4), -(-worthwhile(tree.model) * widest // len(rank))) if lazy else widest
     start = 0
     while start < widest:
         chosen = (rank >= start) & (rank < start + step)

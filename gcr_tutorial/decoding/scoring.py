@@ -68,7 +68,7 @@ class ChildScorer:
             block = self._capped(block).float()  # (M, step)
             first, last = np.searchsorted(tokens[order], (start, stop))
             found.append(block[of[first:last], to[first:last] - start])
-            part = block.logsumexp(1)
+            part = _logsumexp(block)
             total = part if total is None else torch.logaddexp(total, part)
         logits = torch.empty(len(tokens), dtype=torch.float32, device=hidden.device)
         logits[torch.as_tensor(order, device=hidden.device)] = torch.cat(found)
@@ -81,7 +81,7 @@ class ChildScorer:
             block = self._capped(self.head(hidden[start:start + step])).float()  # (step, V)
             first, last = np.searchsorted(owner, (start, start + step))
             found.append(block[of[first:last] - start, to[first:last]])
-            totals.append(block.logsumexp(1))
+            totals.append(_logsumexp(block))
         return torch.cat(found), torch.cat(totals)
 
     def _listed(self, hidden, owner, tokens, of, to) -> torch.Tensor:
@@ -100,6 +100,11 @@ class ChildScorer:
                                 for i in range(0, len(to), step)])
             logits = logits if bias is None else logits + bias[to]
         return self._capped(logits).float()
+
+
+def _logsumexp(block: torch.Tensor) -> torch.Tensor:
+    """(M,) over the rows of (M, V): log_softmax takes one pass where logsumexp takes five."""
+    return block[:, 0] - block.log_softmax(1)[:, 0]
 
 
 def _segment_logsumexp(values: torch.Tensor, segment: torch.Tensor, segments: int) -> torch.Tensor:
