@@ -99,7 +99,8 @@ def _caption_codes(n: int, texts: Sequence[Sequence[str]] | None, avoid: Collect
     if texts is None or len(texts) != n:
         given = "none" if texts is None else len(texts)
         raise ValueError(f"semantic identifiers of {n} images need captions or pseudo-queries for each, got {given}")
-    barred, special = {_words(text) for text in avoid}, set(tokenizer.all_special_tokens)
+    barred = {_words(text) for text in avoid}
+    special = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
     numbers: Counter[str] = Counter()  # how often a text has been given a number
     taken: dict[tuple[str, ...], None] = {}  # in order
     for own in texts:
