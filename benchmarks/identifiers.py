@@ -23,7 +23,6 @@ sys.path.insert(0, str(ROOT))  # works without installing, too
 import numpy as np  # noqa: E402
 
 from gcr_tutorial.identifiers import make_identifiers  # noqa: E402
-from gcr_tutorial.pipeline import peak_memory_gb  # noqa: E402
 
 TARGET = {"images": 1_000_000, "minutes": 15.0, "gb": 8.0}  # of structured identifiers
 
@@ -51,6 +50,14 @@ def machine() -> dict[str, str | int | float | None]:
             "system": platform.platform(), "python": platform.python_version(), "numpy": np.__version__, "kmeans": clustering}
 
 
+def peak_gb() -> float:
+    """The most memory this process has held so far, in GiB."""
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 2**10  # macOS counts bytes, Linux KiB
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30, 2)
+
+
 def embeddings(n: int, dimensions: int, seed: int) -> np.ndarray:
     """(n, dimensions) float32 rows of a normal distribution, made in place."""
     return np.random.default_rng(seed).standard_normal((n, dimensions), dtype=np.float32)
@@ -64,7 +71,7 @@ def measure(kind: str, points: np.ndarray, clusters: int, leaf_size: int) -> dic
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     lengths = list(map(len, identifiers.codes))
     leaves = Counter(code[:-1] for code in identifiers.codes)
-    return {"kind": kind, "seconds": round(wall, 1), "cpu_seconds": round(cpu, 1), "peak_gb": peak_memory_gb(),
+    return {"kind": kind, "seconds": round(wall, 1), "cpu_seconds": round(cpu, 1), "peak_gb": peak_gb(),
             "longest": max(lengths), "mean_length": round(statistics.fmean(lengths), 2), "new_tokens": len(identifiers.new_tokens),
             "largest_leaf": max(leaves.values())}
 

@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -94,8 +93,8 @@ def _digit_codes(n: int, tokenizer: Any) -> list[tuple[str, ...]]:
 
 def _caption_codes(n: int, texts: Sequence[Sequence[str]] | None, avoid: Collection[str],
                    tokenizer: Any) -> list[tuple[str, ...]]:
-    """For each image the tokens of the first of its texts that is neither taken nor to be avoided; failing that, of a text
-    with a number at its end ("A dog runs. 2"). An image without texts is called "Picture", with a number."""
+    """For each image the tokens of the first of its texts that is neither taken nor to be avoided; failing that, of the
+    first with a number at its end ("A dog runs. 2"). An image without texts is called "Picture", with a number."""
     if texts is None or len(texts) != n:
         given = "none" if texts is None else len(texts)
         raise ValueError(f"semantic identifiers of {n} images need captions or pseudo-queries for each, got {given}")
@@ -104,18 +103,19 @@ def _caption_codes(n: int, texts: Sequence[Sequence[str]] | None, avoid: Collect
     numbers: Counter[str] = Counter()  # how often a text has been given a number
     taken: dict[tuple[str, ...], None] = {}  # in order
     for own in texts:
-        for text in _candidates(own, special, numbers):
+        own = [text.strip() for text in own if _words(text) and special.isdisjoint(_tokens(tokenizer, text))]
+        for text in _candidates(own, numbers):
             tokens = _tokens(tokenizer, " " + text)  # as a caption is learned: the answer starts with a space
-            if _words(text) not in barred and tokens not in taken and special.isdisjoint(tokens):
+            if _words(text) not in barred and tokens not in taken:
                 taken[tokens] = None
                 break
     return list(taken)
 
 
-def _candidates(texts: Sequence[str], special: Collection[str], numbers: Counter[str]) -> Iterator[str]:
-    own = [text.strip() for text in texts if _words(text) and not any(token in text for token in special)]
+def _candidates(own: Sequence[str], numbers: Counter[str]) -> Iterator[str]:
     yield from own
-    for text in itertools.cycle(own or ["Picture"]):
+    text = own[0] if own else "Picture"
+    while True:
         numbers[text] += 1
         yield f"{text} {numbers[text] + 1}"
 
