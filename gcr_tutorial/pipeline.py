@@ -176,12 +176,12 @@ def stored_pseudo_queries(store: Path | None, preset: Preset, settings: dict[str
     key = {name: value for name, value in settings.items() if name != "identifier"}
     try:
         stored = json.loads(store.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):  # none yet, or damaged: they are written now
-        stored = {}
-    if stored.get("settings") == key:
-        timer.seconds["pseudo-queries"] = stored["seconds"]
-        timer.progress(f"  pseudo-queries: those of an earlier run, made in {stored['seconds']:.1f} s")
-        return stored["texts"]
+        if stored["settings"] == key:
+            timer.seconds["pseudo-queries"], texts = stored["seconds"], stored["texts"]
+            timer.progress(f"  pseudo-queries: those of an earlier run, made in {stored['seconds']:.1f} s")
+            return texts
+    except (FileNotFoundError, ValueError, KeyError, TypeError):  # none yet, or damaged: they are written now
+        pass
     texts = timer("pseudo-queries", write)
     aside = store.with_name(store.name + ".writing")
     aside.write_text(json.dumps({"settings": key, "seconds": timer.seconds["pseudo-queries"], "texts": texts}), encoding="utf-8")

@@ -2,7 +2,9 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,7 +19,7 @@ from gcr_tutorial.provenance import settings_of, weights_crc32
 from gcr_tutorial.reporting import comparison_markdown, comparison_rows, comparison_table
 from gcr_tutorial.retriever import GenerativeRetriever
 from gcr_tutorial.training import Recipe
-from tiny_data import TEST, TRAIN, command, data_folder, finished_run, one_thread, own_copy, photographs, scratch  # noqa: F401
+from tiny_data import QUICK, TEST, TRAIN, command, data_folder, finished_run, one_thread, own_copy, photographs, scratch  # noqa: F401
 
 QUERIES = ["a boy flying a kite", "A dog.", "two red balls near a tree on the beach at night"]
 
@@ -31,18 +33,27 @@ def quiet(line: str) -> None:
     pass
 
 
+@cache
+def small_run(kind: str) -> Path:
+    """The folder of a run over six images, three of them the gallery: tests share it."""
+    out = scratch() / "small" / kind
+    status, _, err = command("run", "--identifier", kind, "--train-images", "3", "--test-images", "3", *QUICK, "--out", str(out))
+    assert status == 0, err
+    return out
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_answers_with_images_of_the_gallery_and_nothing_else(kind, tmp_path):
-    results = json.loads((finished_run(kind) / "results.json").read_text())
-    assert results["identifier"] == kind and results["valid_rate"] == 1.0 and results["n_queries"] == 5 * TEST
-    assert results["recall"]["R@10"] == results["hybrid"]["R@10"] == 100.0  # eight images: ten places hold them all
+    results = json.loads((small_run(kind) / "results.json").read_text())
+    assert results["identifier"] == kind and results["valid_rate"] == 1.0 and results["n_queries"] == 5 * 3
+    assert results["recall"]["R@5"] == results["hybrid"]["R@5"] == 100.0  # three images: five places hold them all
     assert set(results["losses"]) == ({"retrieve"} if kind == "classifier" else {"memorize", "retrieve"})
-    retriever = GenerativeRetriever.from_pretrained(finished_run(kind) / "retriever")
+    retriever = GenerativeRetriever.from_pretrained(small_run(kind) / "retriever")
     assert (len(retriever.identifiers.new_tokens) > 0) == (kind in ("atomic", "structured", "residual"))
     assert results["n_new_tokens"] == len(retriever.identifiers.new_tokens)
     everything = retriever.rank(QUERIES, 50)
     for hits in everything:
-        assert sorted(hit.row for hit in hits) == list(range(TRAIN, TRAIN + TEST))
+        assert sorted(hit.row for hit in hits) == [3, 4, 5]
         scores = [hit.score for hit in hits]
         assert scores == sorted(scores, reverse=True) and scores[0] < 0
     retriever.save_pretrained(tmp_path / "r")
@@ -55,6 +66,7 @@ def test_each_kind_remembers_what_it_was_told(kind, monkeypatch):
     preset = replace(get_preset("tiny"), recipe=recipe, pseudo_queries=0, clusters=3, leaf_size=2)
     corpus, kept = ImageCaptionCorpus.from_picturebook(8, 0, 1), []
     monkeypatch.setattr(pipeline, "write_results", lambda out, retriever, results: kept.append(retriever))
+    monkeypatch.setattr(pipeline, "measure", lambda *a: {})
     run(corpus, preset, identifier=kind, progress=quiet, out=".")
     told = [(text, row) for row in range(8) for text in corpus.records[row].captions[:3]]
     found = kept[0].rank([text for text, _ in told], 1, rows=range(8))
@@ -69,7 +81,8 @@ def test_no_evaluated_query_becomes_a_semantic_identifier(monkeypatch):
         [asked[0], asked[7].upper(), f"A thing {i}."] for i in range(len(features))])  # the model says what will be asked
     kept = []
     monkeypatch.setattr(pipeline, "write_results", lambda out, retriever, results: kept.append(retriever))
-    preset = replace(get_preset("tiny"), recipe=Recipe(memorize_epochs=1, retrieve_epochs=0), pseudo_queries=3)
+    monkeypatch.setattr(pipeline, "measure", lambda *a: {})
+    preset = replace(get_preset("tiny"), recipe=Recipe(memorize_epochs=0, retrieve_epochs=0), pseudo_queries=3)
     run(corpus, preset, identifier="semantic", progress=quiet, out=".")
     tokenizer = kept[0].backbone.tokenizer
     said = [tokenizer.decode(ids[:-1]).strip() for ids in kept[0].identifiers.token_ids(tokenizer, kept[0].backbone.end_id)]
@@ -84,11 +97,18 @@ def test_no_evaluated_query_becomes_a_semantic_identifier(monkeypatch):
 
 @pytest.fixture
 def counted(monkeypatch) -> list[str]:
-    """The kinds that `compare` really ran."""
+    """The kinds that `compare` ran: by a stand-in that leaves the results of a real one, and the settings asked for."""
     ran: list[str] = []
-    original = run
-    monkeypatch.setattr(comparison, "run", lambda *a, identifier, **how: ran.append(identifier) or original(
-        *a, identifier=identifier, **how))
+    example = json.loads((finished_run() / "results.json").read_text())
+
+    def stand_in(corpus, preset, *, identifier, protocol, seed, out, **how):
+        ran.append(identifier)
+        results = example | {"identifier": identifier, "settings": settings_of(corpus, preset, identifier, protocol, seed),
+                             "tokens_per_identifier": len(ran)}
+        pipeline.write_results(out, SimpleNamespace(save_pretrained=lambda folder: None), results)
+        return results
+
+    monkeypatch.setattr(comparison, "run", stand_in)
     return ran
 
 
@@ -107,7 +127,7 @@ def test_finished_kinds_are_not_run_again_unless_the_settings_differ(tmp_path, c
     assert counted == ["atomic", "numeric"] and [results["identifier"] for results in first] == counted
     assert "atomic (1 of 2): training now" in said and any(line.startswith("numeric (2 of 2): training now, about") for line in said)
     again = compare(corpus_of(), small(), ["numeric", "classifier"], tmp_path, progress=said.append)
-    assert counted == ["atomic", "numeric", "classifier"] and again[0]["recall"] == first[1]["recall"]
+    assert counted == ["atomic", "numeric", "classifier"] and again[0] == first[1]
     compare(corpus_of(), small(lr=1e-4), ["numeric"], tmp_path, progress=quiet)
     compare(corpus_of(7), small(), ["numeric"], tmp_path, progress=quiet)
     compare(corpus_of(), small(), ["numeric"], tmp_path, progress=quiet, seed=1)
@@ -145,14 +165,23 @@ def test_pseudo_queries_are_made_once_and_change_nothing(tmp_path, monkeypatch):
     assert len(made) == 2
     for name in ("recall", "hybrid", "losses", "n_pseudo_queries", "baselines", "settings"):
         assert alone[name] == together[1][name], name
-    for spoiled in ("{", "[]", json.dumps({"settings": 1})):
-        (tmp_path / "pseudo_queries.json").write_text(spoiled)
-        run(corpus_of(), small(), identifier="numeric", progress=quiet, pseudo_store=tmp_path / "pseudo_queries.json")
-    assert len(made) == 5
-    captioned = replace(small(), caption_epochs=1)  # changes the model itself: nothing to share
-    (tmp_path / "pseudo_queries.json").unlink()
-    run(corpus_of(), captioned, identifier="numeric", progress=quiet, pseudo_store=tmp_path / "pseudo_queries.json")
-    assert len(made) == 6 and not (tmp_path / "pseudo_queries.json").exists()
+
+
+def test_stored_pseudo_queries_are_those_of_the_same_settings_or_written_anew(tmp_path):
+    store, timer, wrote = tmp_path / "p.json", pipeline.Timer(quiet), []
+
+    def texts(settings, preset=small()) -> list[list[str]]:
+        return pipeline.stored_pseudo_queries(store, preset, settings, timer, lambda: wrote.append(1) or [["a"], [str(len(wrote))]])
+
+    assert texts({"identifier": "atomic", "seed": 0}) == texts({"identifier": "numeric", "seed": 0}) == [["a"], ["1"]]
+    assert texts({"identifier": "atomic", "seed": 1}) == [["a"], ["2"]]
+    for spoiled in ("{", "[]", "{}", json.dumps({"settings": {"seed": 1}})):
+        store.write_text(spoiled)
+        assert texts({"identifier": "atomic", "seed": 1}) == [["a"], [str(len(wrote))]]
+    assert len(wrote) == 6 and json.loads(store.read_text())["texts"] == [["a"], ["6"]]
+    store.unlink()
+    assert texts({"seed": 1}, replace(small(), caption_epochs=1)) == [["a"], ["7"]]  # captioning changes the model: not shared
+    assert not store.exists()
 
 
 def test_the_command_writes_the_table_it_prints(tmp_path):
