@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from .corpus import ImageCaptionCorpus
+from .files import write_text
 from .pipeline import run
 from .presets import data_dir, get_preset
 from .retriever import GenerativeRetriever
@@ -77,7 +78,5 @@ def ship(kind: str, folder: Path | None = None) -> Path:
                              "command": f"python -m gcr_tutorial run --preset tiny --identifier {kind}",
                              "weights": "float16, loaded as float32"}
     results.pop("source")
-    aside = target / "results.json.writing"
-    aside.write_text(json.dumps(results, indent=1))
-    os.replace(aside, target / "results.json")
+    write_text(target / "results.json", json.dumps(results, indent=1))
     return target

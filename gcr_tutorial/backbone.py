@@ -7,8 +7,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -29,6 +27,10 @@ from transformers import (
     LlamaConfig,
     PreTrainedTokenizerFast,
 )
+
+from .files import new_folder
+
+from .files import new_folder
 
 UNUSED, START, PAD = "<|endoftext|>", "<|im_start|>", "<|im_end|>"  # SmolVLM's names
 END = "<end_of_utterance>"  # ends every answer, identifiers included
@@ -201,16 +203,9 @@ def load_backbone(path_or_hub_id: str | Path, device: str | torch.device = "cpu"
 
 def save_backbone(backbone: Backbone, folder: str | Path) -> None:
     """Write model and processor to `folder` (safetensors and JSON), aside first, so it is never half written."""
-    folder = Path(folder)
-    aside, old = (folder.with_name(folder.name + ending) for ending in (".writing", ".old"))
-    for stale in (aside, old):
-        shutil.rmtree(stale, ignore_errors=True)
-    backbone.model.save_pretrained(aside)
-    backbone.processor.save_pretrained(aside)
-    if folder.exists():
-        os.replace(folder, old)
-    os.replace(aside, folder)
-    shutil.rmtree(old, ignore_errors=True)
+    with new_folder(folder) as aside:
+        backbone.model.save_pretrained(aside)
+        backbone.processor.save_pretrained(aside)
 
 
 def prompt_text(backbone: Backbone, text: str, image: bool) -> str:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -95,13 +93,3 @@ def save_clip_weights(clip: Clip, folder: str | Path) -> None:
     path = Path(folder) / WEIGHTS_FILE
     save_file(state, path, metadata={"format": "pt"})
     path.chmod(0o644)
-
-
-def replace_folder(new: Path, target: Path) -> None:
-    """Put the folder `new` in the place of `target` (it takes two steps: the old one moves aside first)."""
-    old = target.with_name(target.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        os.replace(target, old)
-    os.replace(new, target)
-    shutil.rmtree(old, ignore_errors=True)

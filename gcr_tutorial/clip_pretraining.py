@@ -6,6 +6,7 @@ minutes is kept on any machine, and a killed run resumes from its checkpoint."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -24,14 +25,17 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from gcr_tutorial.checkpoints import load_checkpoint, save_checkpoint
-from gcr_tutorial.clip_baseline import Clip, embed_images, embed_texts, evaluating, zero_shot_rankings
+from gcr_tutorial.clip_baseline import (
+    CONFIG_FILE, WEIGHTS_FILE, Clip, embed_images, embed_texts, evaluating, load_clip, zero_shot_rankings,
+)
 from gcr_tutorial.clip_folder import (
-    clip_config, new_clip, replace_folder, save_clip_weights, train_clip_tokenizer, wrap_tokenizer,
+    clip_config, new_clip, save_clip_weights, train_clip_tokenizer, wrap_tokenizer,
 )
 from gcr_tutorial.clip_towers import caption_ends, fast_encode_images, fast_encode_texts, training_flops
 from gcr_tutorial.clip_training import (
     clip_optimizers, contrastive_step, cosine_share, cpu_has_bf16, draw_captions, set_lr,
 )
+from gcr_tutorial.files import replace_folder
 
 PROVENANCE_FILE = "provenance.json"
 
@@ -40,7 +44,7 @@ def pretrain_clip(bank, out_dir: str | Path, *, minutes: float, tokenizer_texts:
                   captions_per_image: int = 2, lr: float = 3e-3, weight_decay: float = 0.1, warmup: float = 0.03,
                   muon: bool = True, patch_dropout: float = 0.5, dropout_until: float = 0.8, vocab_size: int = 2000,
                   shape: dict[str, Any] | None = None, seed: int = 0, threads: int = 1, bf16: bool | None = None,
-                  checkpoint: str | Path | None = None, save_every: float = 60.0,
+                  start_from: str | Path | None = None, checkpoint: str | Path | None = None, save_every: float = 60.0,
                   evaluate: Callable[[Clip], dict[str, float]] | None = None, evaluate_every: float = 600.0,
                   report_every: float = 15.0, progress: Callable[[str], None] = print,
                   clock: Callable[[], float] = time.perf_counter) -> dict[str, Any]:
@@ -51,7 +55,9 @@ def pretrain_clip(bank, out_dir: str | Path, *, minutes: float, tokenizer_texts:
     (captions say left and right). InfoNCE in both directions, AdamW (with `muon`, Muon for the matrices of the
     transformer blocks), linear warm-up over the first `warmup` of the time, then cosine to 0. `patch_dropout` hides
     that share of an image's patches until `dropout_until` of the time has passed. `shape`: sizes that differ from
-    `clip_config`'s defaults (the image size is the bank's). `bf16` None: where the CPU has it.
+    `clip_config`'s defaults (the image size is the bank's). `bf16` None: where the CPU has it. `start_from`: a folder
+    that this function wrote, whose weights, tokenizer and shape are taken over (`tokenizer_texts`, `vocab_size` and
+    `shape` then have no say); what it cost is added to the new provenance.
 
     With `checkpoint` (a file; default beside `out_dir`), a run that was killed goes on where the file stands, with the
     seconds already spent counted; delete the file to start anew. `evaluate(clip)` gives measures for the log and the
@@ -69,16 +75,28 @@ def pretrain_clip(bank, out_dir: str | Path, *, minutes: float, tokenizer_texts:
     batch_size = min(batch_size, len(bank))
     settings = {"images": len(bank), "image_size": size, "batch_size": batch_size, "lr": lr, "seed": seed,
                 "captions_per_image": captions_per_image, "weight_decay": weight_decay, "warmup": warmup,
-                "muon": muon, "patch_dropout": patch_dropout, "dropout_until": dropout_until, "shape": shape or {}}
+                "muon": muon, "patch_dropout": patch_dropout, "dropout_until": dropout_until, "shape": shape or {},
+                "start_from": None if start_from is None else _fingerprint(Path(start_from) / WEIGHTS_FILE)}
     saved = load_checkpoint(checkpoint)
     if saved is not None and json.loads(saved["settings"]) != settings:
         raise ValueError(f"{checkpoint} was made with other settings ({saved['settings']}): delete it to start anew, "
                          "or call with those settings")
-    tokenizer = train_clip_tokenizer(tokenizer_texts, vocab_size) if saved is None else \
-        wrap_tokenizer(Tokenizer.from_str(saved["tokenizer"]), saved["context_length"])
+    earlier = None
+    if start_from is not None:
+        started_from = load_clip(start_from)
+        earlier = json.loads((Path(start_from) / PROVENANCE_FILE).read_text())
+        config = json.loads((Path(start_from) / CONFIG_FILE).read_text())
+        tokenizer = wrap_tokenizer(Tokenizer.from_file(str(Path(start_from) / "tokenizer.json")),
+                                   config["model_cfg"]["text_cfg"]["context_length"])
+    else:
+        tokenizer = train_clip_tokenizer(tokenizer_texts, vocab_size) if saved is None else \
+            wrap_tokenizer(Tokenizer.from_str(saved["tokenizer"]), saved["context_length"])
+        config = clip_config(tokenizer, image_size=size, **(shape or {}))
     aside = out_dir.with_name(out_dir.name + ".writing")
     shutil.rmtree(aside, ignore_errors=True)
-    clip = new_clip(aside, tokenizer, clip_config(tokenizer, image_size=size, **(shape or {})), seed)
+    clip = new_clip(aside, tokenizer, config, seed)
+    if start_from is not None:
+        clip.model.load_state_dict(started_from.model.state_dict())
     optimizers = clip_optimizers(clip.model, lr, weight_decay, muon)
     run = {"seconds": 0.0, "step": 0, "captions": 0, "flops": 0.0, "history": []}
     seen = torch.zeros(len(bank), max(map(len, bank.captions)), dtype=torch.bool)  # which captions were visited
@@ -147,6 +165,8 @@ def pretrain_clip(bank, out_dir: str | Path, *, minutes: float, tokenizer_texts:
         torch.set_num_threads(threads_before)
         clip.model.eval()
     provenance = _provenance(bank, settings, run, seen, minutes, threads, bf16, measure(), clip)
+    if earlier is not None:
+        add_earlier(provenance, earlier)
     save_clip_weights(clip, aside)
     (aside / PROVENANCE_FILE).write_text(json.dumps(provenance, indent=1) + "\n")
     replace_folder(aside, out_dir)
@@ -205,6 +225,19 @@ def _provenance(bank, settings: dict, run: dict, seen: Tensor, minutes: float, t
                      "open_clip": open_clip.__version__, "transformers": transformers.__version__},
         "finished": time.strftime("%Y-%m-%d"),
     }
+
+
+def add_earlier(provenance: dict[str, Any], earlier: dict[str, Any]) -> None:
+    """Add to `provenance` the visits, seconds and operations of the run that it went on from, kept under `earlier`."""
+    for part, names in (("data", ("image_visits", "caption_visits")), ("training", ("seconds", "steps")),
+                        ("compute", ("model_flops",))):
+        for name in names:
+            provenance[part][name] += earlier[part][name]
+    provenance["earlier"] = [*earlier.get("earlier", []), {k: v for k, v in earlier.items() if k != "earlier"}]
+
+
+def _fingerprint(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def _cpu_name() -> str:

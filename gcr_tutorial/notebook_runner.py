@@ -18,10 +18,11 @@ from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
 from .artifacts import build_dir
+from .files import write_text
 from .presets import data_dir
 from .reporting import results_table
 
@@ -66,8 +67,8 @@ def run_tutorial(out: Path, folder: Path = NOTEBOOKS) -> int:
         except NotebookFailed as failure:
             print(failure, file=sys.stderr)
             return 1
-        _write(copy, nbformat.writes(notebook))
-        _write(copy.with_suffix(".html"), _as_html(notebook, path.parent))
+        write_text(copy, nbformat.writes(notebook))
+        write_text(copy.with_suffix(".html"), _as_html(notebook, path.parent))
         print(f"written: {copy} and {copy.with_suffix('.html').name}")
     runs = [json.loads(file.read_text()) for file in sorted(build.glob("*/results.json"))]
     print(f"\nall {len(paths)} notebooks executed in {_clock(time.monotonic() - started)}")
@@ -95,7 +96,7 @@ def save_notebooks(folder: Path = NOTEBOOKS) -> int:
             print(f"{path.name} would be {len(text.encode()):,} bytes, more than {MOST_BYTES:,}: not saved", file=sys.stderr)
             code = 1
             continue
-        _write(path, text if text.endswith("\n") else text + "\n")
+        write_text(path, text if text.endswith("\n") else text + "\n")
         print(f"saved: {path.name}, {len(text.encode()) / 1000:.0f} kB")
     return code
 
@@ -124,9 +125,14 @@ def execute(path: Path, environment: Mapping[str, str], fact: str = "seconds") -
             client.execute(env={**os.environ, "GCR_PRESET": "tiny", "PYTHONPATH": python_path, **environment})
     except CellExecutionError as error:
         raise NotebookFailed(_where(path, notebook, line.index, f"{error.ename}: {error.evalue}", error.traceback)) from error
-    except (CellTimeoutError, DeadKernelError, TimeoutError) as error:
-        reason = (f"no end after {CELL_TIMEOUT} s" if isinstance(error, TimeoutError)
-                  else "the kernel died (out of memory? close other notebooks' kernels)")
+    except (DeadKernelError, AssertionError) as error:
+        # On Ctrl-C nbclient shuts the kernel down itself, and then stumbles over its absence.
+        if getattr(client, "_async_cleanup_kernel_future", None) is not None:
+            raise KeyboardInterrupt from error
+        reason = "the kernel died (out of memory? close other notebooks' kernels)"
+        raise NotebookFailed(_where(path, notebook, line.index, reason, "")) from error
+    except TimeoutError as error:
+        reason = f"no end after {CELL_TIMEOUT} s"
         raise NotebookFailed(_where(path, notebook, line.index, reason, "")) from error
     return notebook
 
@@ -246,12 +252,6 @@ def _as_html(notebook: NotebookNode, folder: Path) -> str:
 
     html, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook, resources={"metadata": {"path": str(folder)}})
     return html
-
-
-def _write(path: Path, text: str) -> None:
-    aside = path.with_name(path.name + ".writing")
-    aside.write_text(text, encoding="utf-8")
-    os.replace(aside, path)
 
 
 def _clock(seconds: float) -> str:

@@ -10,8 +10,8 @@ import json
 import os
 import platform
 import random
+import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,84 +20,72 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from .backbone import Backbone, load_backbone, pixels, save_backbone
+from .backbone import Backbone, load_backbone, save_backbone
 from .batching import collate
 from .clip_pretraining import pretrain_clip, recall_evaluator
 from .corpus import ImageCaptionCorpus
 from .features import image_features
+from .lessons import Lessons, Recipe, image_tokens, tree_loss
 from .picturebook import captions, parse, render, sample_scene, satisfies, scene_seed
-from .pretraining import Lessons, Recipe, new_backbone, pretrain, tree_loss
+from .pretraining import new_backbone, pretrain
 from .pseudo_queries import sample_captions
 from .scene_bank import SceneBank
 from .training import TargetLoss, caption_examples
-from .vision_warmup import warm_up_vision
 
 IMAGE_SIZE = 96
-WARM_UP, LESSONS = 0.15, 0.35  # shares of tiny-vlm's minutes; captions get the rest
 HELD_OUT_SEED = 77  # scenes of the pretraining world that no bank with another seed holds
 Progress = Callable[[str], None]
 
 
-def pretrain_backbones(out: Path, bank_dir: Path, *, minutes: float = 60.0, scenes: int = 160_000, seed: int = 0,
-                       only: str | None = None, start_from: Path | None = None, progress: Progress = print) -> None:
+def pretrain_backbones(out: Path, bank_dir: Path, *, minutes: float = 120.0, scenes: int = 240_000, seed: int = 0,
+                       only: str | None = None, start_from: Path | None = None, progress: Progress = print,
+                       clock: Callable[[], float] = time.perf_counter) -> None:
     """Write `out/tiny-vlm` and `out/tiny-clip` (or `only` one), each trained for `minutes`; checkpoints in `out/work`.
 
-    `start_from`: a tiny-vlm folder whose training goes on for `minutes` of the last stage, instead of from nothing.
+    `start_from`: a folder with both, made before, whose training goes on for `minutes` instead of starting from nothing.
     """
     if seed == HELD_OUT_SEED:
         raise ValueError(f"seed {HELD_OUT_SEED} is kept for the held-out scenes: take another")
     tutorial = frozenset(sample_scene(scene_seed("tutorial", 0, i)).content for i in range(1400))
     bank = SceneBank.build(bank_dir, scenes, IMAGE_SIZE, seed=seed, workers=os.cpu_count() or 1, avoid=tutorial,
                            progress=progress)
-    work = out / "work"
-    if only != "tiny-clip":
-        if start_from is None:
-            pretrain_tiny_vlm(bank, out / "tiny-vlm", work, minutes=minutes, seed=seed, progress=progress)
-        else:
-            continue_tiny_vlm(start_from, bank, out / "tiny-vlm", work, minutes=minutes, seed=seed, progress=progress)
-    if only != "tiny-vlm":
-        pretrain_tiny_clip(bank, out / "tiny-clip", work, minutes=minutes, seed=seed, progress=progress)
+    for name, train in (("tiny-vlm", pretrain_tiny_vlm), ("tiny-clip", pretrain_tiny_clip)):
+        if only in (None, name):
+            train(bank, out / name, out / "work", minutes=minutes, seed=seed, progress=progress, clock=clock,
+                  start_from=None if start_from is None else start_from / name)
 
 
-def pretrain_tiny_vlm(bank: SceneBank, out: Path, work: Path, *, minutes: float, seed: int, progress: Progress = print) -> None:
-    """Vision warm-up, then the tree lessons; writes the backbone with its card."""
-    backbone = new_backbone(bank, seed=seed)
+def pretrain_tiny_vlm(bank: SceneBank, out: Path, work: Path, *, minutes: float, seed: int, start_from: Path | None = None,
+                      progress: Progress = print, clock: Callable[[], float] = time.perf_counter) -> None:
+    """Each stage in turn, from nothing or from the backbone in `start_from`; writes the backbone with its card."""
+    if start_from is None:
+        backbone, earlier = new_backbone(bank, seed=seed), {"stages": [], "pflops": 0.0}
+    else:
+        backbone, earlier = load_backbone(start_from), json.loads((start_from / "provenance.json").read_text())
+        backbone.model.requires_grad_(True)
     backbone.model.set_attn_implementation("eager")  # in bfloat16 on a CPU faster than the fused kernel
-    warm = warm_up_vision(backbone, bank.images, bank_seed=seed, minutes=WARM_UP * minutes,
-                          checkpoint=work / "vision.pt", seed=seed, progress=progress)
-    recipe = lessons_recipe(minutes, seed)
-    lessons = pretrain(backbone, bank, recipe, work / "lessons.pt", progress=progress)
-    last = captions_recipe(minutes, seed)
-    said = pretrain(backbone, bank, last, work / "captions.pt", progress=progress)
+    stages, pflops = list(earlier["stages"]), earlier["pflops"]
+    for name, recipe in stage_recipes(minutes, seed + len(stages), from_nothing=start_from is None).items():
+        done = pretrain(backbone, bank, recipe, work / f"{len(stages)}_{name}.pt", name=f"tiny-vlm, {name}", progress=progress,
+                        clock=clock)
+        stages.append({"stage": name, **done})
+        pflops += stage_pflops(backbone, bank, recipe, done)
     backbone.model.set_attn_implementation("sdpa")
-    pflops = lessons_pflops(backbone, bank, recipe, lessons) + lessons_pflops(backbone, bank, last, said) + warm_up_pflops(backbone, bank, warm)
-    stages = [{"stage": "vision warm-up", **warm}, {"stage": "lessons", **lessons}, {"stage": "captions", **said}]
     ship_tiny_vlm(backbone, out, {"stages": stages, "pflops": round(pflops, 6)}, progress=progress)
 
 
-def continue_tiny_vlm(start_from: Path, bank: SceneBank, out: Path, work: Path, *, minutes: float, seed: int,
-                      progress: Progress = print) -> None:
-    """More captions for a tiny-vlm made before; its provenance gains a stage."""
-    backbone, earlier = load_backbone(start_from), json.loads((start_from / "provenance.json").read_text())
-    backbone.model.requires_grad_(True)
-    backbone.model.set_attn_implementation("eager")
-    recipe = replace(captions_recipe(minutes, seed + len(earlier["stages"])), minutes=minutes)
-    done = pretrain(backbone, bank, recipe, work / f"captions_{len(earlier['stages'])}.pt", progress=progress)
-    backbone.model.set_attn_implementation("sdpa")
-    stages = [*earlier["stages"], {"stage": "captions", **done}]
-    pflops = earlier["pflops"] + lessons_pflops(backbone, bank, recipe, done)
-    ship_tiny_vlm(backbone, out, {"stages": stages, "pflops": round(pflops, 6)}, progress=progress)
-
-
-def lessons_recipe(minutes: float, seed: int) -> Recipe:
-    """First everything: captions, inventories, questions, paraphrases."""
-    return Recipe(minutes=LESSONS * minutes, seed=seed)
-
-
-def captions_recipe(minutes: float, seed: int) -> Recipe:
-    """Then captions above all: what the tutorial asks of the model."""
-    return Recipe(minutes=(1 - WARM_UP - LESSONS) * minutes, seed=seed + 1, batch_size=32, captions=5, inventory=0.3,
-                  questions=1, paraphrase=0.2)
+def stage_recipes(minutes: float, seed: int, from_nothing: bool) -> dict[str, Recipe]:
+    """What is learned in which share of the time: vision alone, then everything, then captions above all (what the
+    tutorial asks of the model). A backbone that speaks already skips the second."""
+    vision, lessons = 0.35, 0.15 if from_nothing else 0.0
+    silent = {"captions": 0, "inventory": 0.0, "questions": 0, "paraphrase": 0.0}
+    recipes = {
+        "vision": Recipe(minutes=vision * minutes, seed=seed, batch_size=32, **silent),
+        "lessons": Recipe(minutes=lessons * minutes, seed=seed + 1),
+        "captions": Recipe(minutes=(1 - vision - lessons) * minutes, seed=seed + 2, batch_size=32, captions=2, inventory=0.1,
+                           questions=1, paraphrase=0.1),
+    }
+    return {name: recipe for name, recipe in recipes.items() if recipe.minutes > 0}
 
 
 def ship_tiny_vlm(backbone: Backbone, out: Path, facts: dict[str, Any], progress: Progress = print) -> None:
@@ -110,15 +98,16 @@ def ship_tiny_vlm(backbone: Backbone, out: Path, facts: dict[str, Any], progress
     progress(f"tiny-vlm: {out} written; {measured}")
 
 
-def pretrain_tiny_clip(bank: SceneBank, out: Path, work: Path, *, minutes: float, seed: int, progress: Progress = print) -> None:
+def pretrain_tiny_clip(bank: SceneBank, out: Path, work: Path, *, minutes: float, seed: int, start_from: Path | None = None,
+                       progress: Progress = print, clock: Callable[[], float] = time.perf_counter) -> None:
     """Contrastive training on the same bank; writes the open_clip folder with its card."""
     corpus = ImageCaptionCorpus.from_picturebook(0, 0, 300)
     evaluate = recall_evaluator([corpus.image(i, IMAGE_SIZE) for i in range(len(corpus))],
                                 [text for record in corpus.records for text in record.captions],
                                 [i for i, record in enumerate(corpus.records) for _ in record.captions])
     texts = [text for said in bank.captions[:20_000] for text in said]
-    pretrain_clip(bank, out, minutes=minutes, tokenizer_texts=texts, lr=4e-3, seed=seed, evaluate=evaluate,
-                  checkpoint=work / "tiny-clip.pt", progress=progress)
+    pretrain_clip(bank, out, minutes=minutes, tokenizer_texts=texts, lr=4e-3, seed=seed + (start_from is not None),
+                  evaluate=evaluate, checkpoint=work / "tiny-clip.pt", start_from=start_from, progress=progress, clock=clock)
     write_clip_card(out)
 
 
@@ -150,25 +139,16 @@ def evaluate_captioner(backbone: Backbone, scenes: int = 300, seed: int = 0) -> 
             "readable_percent": round(100 * read / total, 1), "true_percent": round(100 * true / total, 1)}
 
 
-def lessons_pflops(backbone: Backbone, bank: SceneBank, recipe: Recipe, done: dict[str, Any]) -> float:
-    """Compute of `pretrain` in 10^15 floating-point operations: counted for one batch, times the number of batches."""
+def stage_pflops(backbone: Backbone, bank: SceneBank, recipe: Recipe, done: dict[str, Any]) -> float:
+    """Compute of `pretrain` in 10^15 floating-point operations, without the facts' head: counted for one batch, times
+    the number of batches."""
     batch = Lessons(backbone, bank, recipe).batch(list(range(recipe.batch_size)), random.Random(0))
-    return _pflops(backbone, lambda: tree_loss(backbone, batch), done["steps"])
-
-
-def warm_up_pflops(backbone: Backbone, bank: SceneBank, done: dict[str, Any]) -> float:
-    """The same of `warm_up_vision`, without its small head."""
-    values = pixels(backbone, np.ascontiguousarray(bank.images[:16]))
-    features = backbone.model.model.get_image_features
-    return _pflops(backbone, lambda: torch.stack(tuple(features(values).pooler_output)).sum(), done["pictures"] / 16)
-
-
-def _pflops(backbone: Backbone, loss: Callable[[], torch.Tensor], times: float) -> float:
     backbone.model.requires_grad_(True)
     with FlopCounterMode(display=False) as counter:
-        loss().backward()
+        features = image_tokens(backbone, batch["pixels"])
+        (tree_loss(backbone, batch, features) if recipe.speaks else features.sum()).backward()
     backbone.model.zero_grad(set_to_none=True)
-    return counter.get_total_flops() * times / 1e15
+    return counter.get_total_flops() * done["steps"] / 1e15
 
 
 def machine() -> dict[str, Any]:
@@ -190,7 +170,8 @@ from nothing by this project on drawn Picturebook scenes. It has never seen a ph
 the tutorial on a laptop CPU and is of no use for anything else.
 
 - Trained on visits of 96 px scenes from a bank disjoint from the tutorial's scenes: {visits}.
-  ("vision warm-up": what is in each part of the picture; "lessons": captions, inventories, questions, paraphrases.)
+  ("vision": what is in each part of the picture; "lessons": captions, inventories, questions, paraphrases; "captions":
+  mostly captions.)
 - For how long: {minutes:.0f} minutes of training on one core, {facts["pflops"]:.3g} PFLOP; {facts["made"]}, {facts["machine"]}.
 - On {measured["scenes"]} held-out scenes: caption loss {measured["caption_loss"]} nats a token; of sampled captions
   {measured["readable_percent"]} % can be read by the grammar and {measured["true_percent"]} % are true of their scene.

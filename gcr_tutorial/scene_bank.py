@@ -6,15 +6,16 @@ Both tiny-vlm and tiny-clip learn from the same bank, so that they see the same 
 from __future__ import annotations
 
 import json
-import os
 import random
 import time
+import zlib
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from .files import write_text
 from .picturebook import captions, render, sample_scene, scene_seed
 from .picturebook.questions import inventory, questions
 
@@ -25,11 +26,12 @@ QUESTIONS = 6
 @dataclass
 class SceneBank:
     """`images` (N, S, S, 3) uint8; `captions[i]` five sentences; `questions[i]` (question, answer) pairs, the first the
-    inventory."""
+    inventory. `seed` names the scenes: number i is `scene_seed("pretraining", seed, i)`."""
 
     images: np.ndarray
     captions: list[list[str]]
     questions: list[list[tuple[str, str]]]
+    seed: int = 0
 
     def __len__(self) -> int:
         return len(self.captions)
@@ -41,16 +43,19 @@ class SceneBank:
         if not (directory / "bank.json").exists():
             raise FileNotFoundError(f"no scene bank in {directory}: build one with SceneBank.build")
         said = [json.loads(line) for line in (directory / "said.jsonl").read_text().splitlines()]
-        return cls(np.load(directory / "images.npy", mmap_mode="r"), [s["captions"] for s in said], [s["questions"] for s in said])
+        return cls(np.load(directory / "images.npy", mmap_mode="r"), [s["captions"] for s in said],
+                   [s["questions"] for s in said], json.loads((directory / "bank.json").read_text())["seed"])
 
     @classmethod
     def build(cls, directory: str | Path, n: int, size: int, seed: int = 0, workers: int = 2, avoid: frozenset = frozenset(),
               progress=print) -> "SceneBank":
-        """Render scenes 0..n-1 of the world "pretraining" into `directory`, unless the same bank is there already.
+        """Render scenes 0..n-1 of the world "pretraining" into `directory`, unless the same bank, drawn and described by
+        today's rules, is there already.
 
         `avoid` holds the `Scene.content` of scenes that must not be among them (the tutorial's); meeting one raises.
         """
-        directory, about = Path(directory), {"n": n, "size": size, "seed": seed}
+        directory = Path(directory)
+        about = {"n": n, "size": size, "seed": seed, "rules": _fingerprint(size, seed)}
         done = directory / "bank.json"
         if done.exists() and json.loads(done.read_text()) == about:
             return cls.open(directory)
@@ -68,10 +73,14 @@ class SceneBank:
                 rate = last / (time.time() - start)
                 progress(f"scene bank: {last}/{n} scenes, {rate:.0f}/s, {(n - last) / rate:.0f} s left")
         images.flush()
-        aside = directory / "bank.json.writing"
-        aside.write_text(json.dumps(about))
-        os.replace(aside, done)
+        write_text(done, json.dumps(about))
         return cls.open(directory)
+
+
+def _fingerprint(size: int, seed: int) -> int:
+    """Changes where the rules of drawing, captions or questions change what the first scenes look like."""
+    pictures, lines, _ = _render_chunk((0, 20, size, seed))
+    return zlib.crc32("".join(lines).encode(), zlib.crc32(pictures.tobytes()))
 
 
 def _render_chunk(job: tuple[int, int, int, int]) -> tuple[np.ndarray, list[str], list[int]]:

@@ -26,7 +26,7 @@ def test_a_kill_while_writing_leaves_the_old_one(tmp_path, monkeypatch, death):
     save_checkpoint(file, {"step": 1})
 
     def dies(state, opened):
-        opened.write(b"PK half of a file")
+        opened.write_bytes(b"PK half of a file")
         raise death
 
     with monkeypatch.context() as patch, pytest.raises(death):

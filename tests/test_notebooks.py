@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
+import signal
 import statistics
+import threading
+import time
 import tomllib
 from pathlib import Path
 
@@ -285,6 +289,53 @@ def test_a_kernel_that_dies_is_reported(tmp_path, capsys):
     path = write(tmp_path / "books", "d.ipynb", "import os\nos._exit(9)")
     assert notebook_runner.save_notebooks(path.parent) == 1
     assert "FAILED: d.ipynb, cell 1 (`import os`): the kernel died" in capsys.readouterr().err
+
+
+def test_no_notebooks_is_an_error_that_says_what_to_do(tmp_path):
+    with pytest.raises(FileNotFoundError, match="clone of the repository"):
+        notebook_runner.save_notebooks(tmp_path)
+
+
+def test_cleaning_drops_widget_views_and_paths_and_names_what_is_left():
+    view = new_output("display_data", {notebook_runner.WIDGET_VIEW: {"model_id": "1"}, "text/plain": "VBox()"})
+    here = new_output("stream", name="stdout", text=f"wrote {ROOT}/runs/a\n")
+    elsewhere = new_output("display_data", {"text/plain": "see /home/someone/data"})
+    warned = new_output("stream", name="stderr", text="FutureWarning: soon\n")
+    notebook = new_notebook(cells=[new_code_cell("x", outputs=[view, here, elsewhere, warned], execution_count=1)],
+                            metadata={"widgets": {}, "gcr_tutorial": {"seconds": 1}})
+    complaints = notebook_runner.clean(notebook)
+    assert [output.output_type for output in notebook.cells[0].outputs] == ["stream", "display_data", "stream"]
+    assert notebook.cells[0].outputs[0].text == "wrote runs/a\n"
+    assert "widgets" not in notebook.metadata and notebook.metadata["gcr_tutorial"] == {"seconds": 1}
+    assert len(complaints) == 2 and "/home/someone/data" in complaints[0] and "stderr: FutureWarning" in complaints[1]
+
+
+def test_progress_line_tells_where_it_is_and_what_was_said_last():
+    line = notebook_runner.ProgressLine("a.ipynb", 9, usual=100.0)
+    line.cell(None, 4)
+    line.said("first\rstep 3 of 8, \x1b[1mloss 0.5\x1b[0m\n\n")
+    assert re.fullmatch(r"a\.ipynb: cell 1 of 9, 0 s, about (100|1\.7) (s|min) left \| step 3 of 8, loss 0\.5", line.text())
+    line.cell(None, 5)
+    assert line.text().endswith("left")
+    assert "time left unknown" in notebook_runner.ProgressLine("a.ipynb", 9, None).text()
+
+
+@pytest.mark.soak
+def test_ctrl_c_ends_it_and_leaves_the_notebook_as_it_was(tmp_path):
+    path = write(tmp_path / "books", "e.ipynb", "import time\ntime.sleep(60)")
+    before, started = path.read_bytes(), time.monotonic()
+    threading.Timer(5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        notebook_runner.save_notebooks(path.parent)
+    assert time.monotonic() - started < 30
+    assert path.read_bytes() == before and [file.name for file in path.parent.iterdir()] == ["e.ipynb"]
+
+
+def test_a_cell_without_end_is_reported(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(notebook_runner, "CELL_TIMEOUT", 1)
+    path = write(tmp_path / "books", "f.ipynb", "import time\ntime.sleep(60)")
+    assert notebook_runner.save_notebooks(path.parent) == 1
+    assert "FAILED: f.ipynb, cell 1 (`import time`): no end after 1 s" in capsys.readouterr().err
 
 
 def test_no_notebooks_is_an_error_that_says_what_to_do(tmp_path):

@@ -42,7 +42,7 @@ def test_holds_the_pretraining_scenes_in_order(tmp_path):
 def test_opens_what_is_there_and_builds_anew_for_other_settings(tmp_path, monkeypatch):
     first = build(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(scene_bank, "_render_chunk", must_not_render)
+        patch.setattr(scene_bank, "ProcessPoolExecutor", must_not_render)
         again = build(tmp_path)
     np.testing.assert_array_equal(first.images, again.images)
     assert first.captions == again.captions and isinstance(again.images, np.memmap)
@@ -50,6 +50,13 @@ def test_opens_what_is_there_and_builds_anew_for_other_settings(tmp_path, monkey
     assert other.captions != first.captions and SceneBank.open(tmp_path).captions == other.captions
     assert build(tmp_path, n=2, seed=5).captions == other.captions[:2]
     assert build(tmp_path, n=2, seed=5, size=12).images.shape == (2, 12, 12, 3)
+
+
+def test_other_drawing_rules_make_it_anew(tmp_path, monkeypatch):
+    first = build(tmp_path)
+    monkeypatch.setattr(scene_bank, "QUESTIONS", 1)
+    other = build(tmp_path)
+    assert other.captions == first.captions and max(map(len, other.questions)) == 2 < max(map(len, first.questions))
 
 
 def test_no_bank_says_what_to_do(tmp_path):
@@ -80,4 +87,4 @@ def test_an_interrupted_build_is_not_taken_for_complete(tmp_path):
     again = build(tmp_path)
     np.testing.assert_array_equal(again.images, complete.images)
     assert again.captions == complete.captions
-    assert json.loads((tmp_path / "bank.json").read_text()) == {"n": 5, "size": SIZE, "seed": 4}
+    assert json.loads((tmp_path / "bank.json").read_text()).items() >= {"n": 5, "size": SIZE, "seed": 4}.items()

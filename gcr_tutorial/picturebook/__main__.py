@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
+from ..files import new_file
 from ..plots import contact_sheet
 from . import render, sample_scene, scene_seed
 from .scene import WORLDS
@@ -31,10 +31,8 @@ def main(argv: list[str] | None = None) -> int:
     scenes = (sample_scene(scene_seed(arguments.world, arguments.seed, i)) for i in range(arguments.count))
     sheet = contact_sheet([render(scene, arguments.size) for scene in scenes], min(arguments.columns, arguments.count),
                           arguments.size)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    aside = arguments.out.with_name(arguments.out.name + ".writing")
-    sheet.save(aside, format="PNG")
-    os.replace(aside, arguments.out)
+    with new_file(arguments.out) as aside:
+        sheet.save(aside, format="PNG")
     print(f"{arguments.out}: {arguments.count} scenes of the {arguments.world} world, "
           f"{sheet.width} x {sheet.height} pixels")
     return 0

@@ -1,7 +1,4 @@
-"""The vision tower's first lesson: which facts hold in which cell, in the order of the image tokens; learning; resuming."""
-
-import itertools
-from types import SimpleNamespace
+"""The facts that the vision tower learns: which hold in which cell, in the order of the image tokens."""
 
 import numpy as np
 import pytest
@@ -9,20 +6,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcr_tutorial import vision_warmup
-from gcr_tutorial.picturebook import Entity, Scene, render, sample_scene, scene_seed
-from gcr_tutorial.vision_warmup import cell_targets, entity_facts, fact_names, warm_up_vision
+from gcr_tutorial import scene_facts
+from gcr_tutorial.picturebook import Entity, Scene, sample_scene, scene_seed
+from gcr_tutorial.scene_facts import cell_targets, entity_facts, fact_names
 from tiny_backbone import tiny_backbone
 
 SCENES = [sample_scene(scene_seed("pretraining", 0, i)) for i in range(16)]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def cells(targets: np.ndarray, index: dict[str, int], fact: str, side: int) -> set[tuple[int, int]]:
@@ -58,7 +47,7 @@ def test_left_things_are_in_left_cells_and_scene_facts_everywhere():
     ((-0.5, 0.0, 1.5, 0.25), {(0, 0), (0, 1), (0, 2), (0, 3)}),
 ])
 def test_cells_of_a_box_by_hand(monkeypatch, box, expected):
-    monkeypatch.setattr(vision_warmup, "core", lambda entity: box)
+    monkeypatch.setattr(scene_facts, "core", lambda entity: box)
     targets, index = targets_of(Scene(0, "park", "day", "clear", (Entity("ball", 0.5, 0.5, 0.2, color="red"),)), 4)
     assert cells(targets, index, "red ball", 4) == expected
 
@@ -103,51 +92,23 @@ def test_image_tokens_are_ordered_as_the_cells():
     assert seen == [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]]
 
 
-@pytest.fixture
-def slow_clock(monkeypatch):
-    """Every step takes 20 seconds of a pretended clock, so that the number of steps is known."""
-    ticks = itertools.count(0, 20)
-    monkeypatch.setattr(vision_warmup, "time", SimpleNamespace(perf_counter=lambda: float(next(ticks))))
-    facts = fact_names(0, scenes=len(SCENES), at_least=2)
-    monkeypatch.setattr(vision_warmup, "fact_names", lambda seed: facts)
-
-
-def warm_up(backbone, checkpoint, progress=lambda line: None, minutes=10.0) -> dict:
-    images = np.stack([np.asarray(render(scene, 24)) for scene in SCENES])
-    return warm_up_vision(backbone, images, bank_seed=0, minutes=minutes, checkpoint=checkpoint, batch_size=8, bf16=False,
-                          progress=progress)
-
-
-def test_it_learns_what_is_where(tmp_path, slow_clock):
-    lines, backbone = [], tiny_backbone()
-    words = {name: weight.clone() for name, weight in backbone.model.model.text_model.named_parameters()}
-    result = warm_up(backbone, tmp_path / "w.pt", lines.append, minutes=40.0)
-    scores = [float(line.split("F1 ")[1].split(",")[0]) for line in lines]
-    assert len(lines) == 120 and result["pictures"] == 960 and result["F1"] == scores[-1]
-    assert result["facts"] == len(vision_warmup.fact_names(0)) and result["seconds"] == 2400.0
-    assert np.mean(scores[-5:]) > np.mean(scores[:5]) + 20
-    assert not backbone.model.model.vision_model.training
-    for name, weight in backbone.model.model.text_model.named_parameters():
-        assert torch.equal(weight, words[name])  # the language model has no part in it
-
-
-def test_interrupted_it_goes_on_to_the_same_weights(tmp_path, slow_clock):
-    whole, resumed = tiny_backbone(), tiny_backbone()
-    expected = warm_up(whole, tmp_path / "whole.pt")
-    lines = []
-
-    def stop(line):
-        lines.append(line)
-        if len(lines) == 17:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        warm_up(resumed, tmp_path / "w.pt", stop)
-    again, more = tiny_backbone(seed=5), []  # other weights: the checkpoint's must take their place
-    assert warm_up(again, tmp_path / "w.pt", more.append) == expected
-    assert more[0].startswith("vision warm-up: 120 pictures") and len(more) == 30 - 14  # saved after step 14
-    for part in ("vision_model", "connector"):
-        for mine, theirs in zip(getattr(again.model.model, part).parameters(), getattr(whole.model.model, part).parameters()):
-            assert torch.equal(mine, theirs)
-    finished = []
-    assert warm_up(tiny_backbone(), tmp_path / "w.pt", finished.append) == expected and finished == []
+def test_the_head_counts_what_it_tells(monkeypatch):
+    """Loss and F1 against a count by hand, on a head that answers with what it is given."""
+    monkeypatch.setattr(scene_facts, "fact_names", lambda seed: fact_names(seed, scenes=16, at_least=2))
+    backbone = tiny_backbone()
+    lesson = scene_facts.FactLesson(backbone, bank_seed=0)
+    cells = backbone.processor.image_seq_len
+    targets = lesson.targets([0, 1, 2])
+    assert targets.shape == (3, cells, len(lesson.index)) and lesson.side**2 == cells
+    for row, scene in zip(targets, SCENES):
+        assert torch.equal(row, torch.from_numpy(cell_targets(scene, lesson.index, lesson.side)))
+    lesson.norm = torch.nn.Identity()
+    lesson.read = torch.nn.Identity()
+    known = 8 * targets - 4  # logits: sure of everything, and right
+    loss, score = lesson(known, [0, 1, 2])
+    assert score == 100 and loss.item() == pytest.approx(len(lesson.index) * np.log1p(np.exp(-4)), rel=1e-4)
+    flipped = known.clone()
+    flipped[targets > 0] = -4  # tells nothing
+    assert lesson(flipped, [0, 1, 2])[1] == 0
+    assert lesson(torch.full_like(known, 4.0), [0, 1, 2])[1] == pytest.approx(
+        200 * targets.sum().item() / (targets.numel() + targets.sum().item()))
