@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -85,13 +86,13 @@ class ClassifierLoss(nn.Module):
 def fine_tune_classifier(backbone: Backbone, embeddings: torch.Tensor, queries: Sequence[tuple[str, int]], *,
                          recipe: Recipe | None = None, seed: int = 0, merge: bool = True,
                          progress: Callable[[str, int, int, float], None] | None = None,
-                         checkpoint: str | Path | None = None) -> tuple[ClipClassifier, History]:
+                         checkpoint: str | Path | None = None, **saving: Any) -> tuple[ClipClassifier, History]:
     """Train the map, and the language model under it, on `queries` ((text, row) pairs: captions and pseudo-queries).
 
     The same recipe as `fine_tune`'s retrieve step, whatever its schedule: there is nothing to memorize. `embeddings` (N, D)
     are the frozen CLIP embeddings of all memorized images. Changes `backbone.model` as `fine_tune` does; `progress(stage,
-    step, total, loss)` is called after each step; `checkpoint` is a folder. Raises ValueError without any query, and where
-    a query names a row that is not there.
+    step, total, loss)` is called after each step; `checkpoint` is a folder, `saving` says how often (see `train`). Raises
+    ValueError without any query, and where a query names a row that is not there.
     """
     recipe = recipe or Recipe()
     if not queries:
@@ -113,7 +114,7 @@ def fine_tune_classifier(backbone: Backbone, embeddings: torch.Tensor, queries: 
             backbone, examples, epochs=epochs, recipe=recipe, seed=seed,
             callback=None if progress is None else lambda *at: progress("retrieve", *at),
             checkpoint=None if checkpoint is None else Path(checkpoint) / "0_classifier.pt",
-            loss_model=ClassifierLoss(backbone, classifier, recipe.label_smoothing))
+            loss_model=ClassifierLoss(backbone, classifier, recipe.label_smoothing), **saving)
         finish(backbone, merge)
     return classifier.requires_grad_(False).eval(), history
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from .corpus import ImageCaptionCorpus
+from .files import write_text
 from .identifiers import KINDS
 from .pipeline import run
 from .presets import Preset
@@ -43,8 +43,8 @@ def compare(corpus: ImageCaptionCorpus, preset: Preset, kinds: Sequence[str], ou
                           about=about, pseudo_store=out / "pseudo_queries.json")
             seconds.append(time.monotonic() - started)
         runs.append(results)
-        _write(out / "comparison.md", comparison_markdown(runs))
-        _write(out / "comparison.json", json.dumps({"rows": comparison_rows(runs), "settings": {
+        write_text(out / "comparison.md", comparison_markdown(runs) + "\n")
+        write_text(out / "comparison.json", json.dumps({"rows": comparison_rows(runs), "settings": {
             key: value for key, value in settings.items() if key != "identifier"}, "versions": results["versions"]}, indent=1))
     return runs
 
@@ -56,9 +56,3 @@ def finished(folder: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
         return results if results.get("settings") == settings else None
     except (OSError, ValueError, AttributeError):  # none there, or not what a run writes: run it
         return None
-
-
-def _write(path: Path, text: str) -> None:
-    aside = path.with_name(path.name + ".writing")
-    aside.write_text(text + "\n", encoding="utf-8")
-    os.replace(aside, path)

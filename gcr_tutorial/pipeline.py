@@ -25,6 +25,7 @@ from .clip_baseline import embed_images, embed_texts, load_clip, zero_shot_ranki
 from .corpus import ImageCaptionCorpus, RetrievalTask, make_task
 from .evaluation import bm25_rankings, chance_recall, map_at_r, oracle_recall, r_precision, recall_at_k
 from .features import image_features
+from .files import write_text
 from .identifiers import KINDS, make_identifiers
 from .presets import Preset
 from .provenance import settings_of
@@ -183,9 +184,7 @@ def stored_pseudo_queries(store: Path | None, preset: Preset, settings: dict[str
     except (FileNotFoundError, ValueError, KeyError, TypeError):  # none yet, or damaged: they are written now
         pass
     texts = timer("pseudo-queries", write)
-    aside = store.with_name(store.name + ".writing")
-    aside.write_text(json.dumps({"settings": key, "seconds": timer.seconds["pseudo-queries"], "texts": texts}), encoding="utf-8")
-    os.replace(aside, store)
+    write_text(store, json.dumps({"settings": key, "seconds": timer.seconds["pseudo-queries"], "texts": texts}))
     return texts
 
 

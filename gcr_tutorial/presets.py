@@ -89,5 +89,5 @@ def data_dir() -> Path:
 
 
 def located(name: str) -> str:
-    """The path of a shipped folder ("backbones/..."); any other name as it is."""
+    """The folder of a shipped backbone ("backbones/NAME"); any other name as it is."""
     return str(data_dir() / name) if name.startswith("backbones/") else name

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from gcr_tutorial.files import write_text
 
 KINDS = ("atomic", "structured", "numeric", "string", "semantic", "residual", "classifier")
 FORMAT_VERSION = 1
@@ -77,11 +78,7 @@ class Identifiers:
 
     def save(self, path: str | Path) -> None:
         """Write them to the JSON file `path`."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(path.name + ".writing")
-        aside.write_text(json.dumps({"version": FORMAT_VERSION, **asdict(self)}, ensure_ascii=False), encoding="utf-8")
-        os.replace(aside, path)
+        write_text(path, json.dumps({"version": FORMAT_VERSION, **asdict(self)}, ensure_ascii=False))
 
     @classmethod
     def load(cls, path: str | Path) -> Identifiers:
