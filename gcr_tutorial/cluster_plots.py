@@ -22,7 +22,8 @@ LINE, LANE = COMB + HEAD + 0.21, 0.14  # height of a line of pictures with words
 
 @dataclass(frozen=True)
 class _Node:
-    """A prefix: the token that leads to it (None: the root; "": end of identifier), its rows in identifier order, the children drawn and how many are not."""
+    """A prefix: the token that leads to it (None at the root, "" where an identifier ends), its rows in identifier
+    order, the children that are drawn and how many are not."""
 
     token: str | None
     rows: list[int]
@@ -89,7 +90,7 @@ def cluster_tree_figure(identifiers: Identifiers, pictures: Lookup, rows: Sequen
         drawing.node(left, y, node)
         drawing.strip(left, y, node)
         if i:  # from the framed picture above to this line
-            x = drawing.side / 2 + drawing.slot(left, next(j for j, child in enumerate(below[i - 1].children) if child is node))
+            x = drawing.slot(left, below[i - 1].children.index(node)) + drawing.side / 2
             middle, lane = left + HEAD / 2, y - LANE / 2
             page.lines([[(x, y - LANE), (x, lane), (middle, lane), (middle, y + COMB)]], GOOD, 1.6)
     return page.figure
@@ -120,7 +121,7 @@ class _Drawing:
         on_path = self.path in node.rows
         self.page.picture(x, y + COMB, side, [self.picture_of(row) for row in shown], GOOD if on_path else None)
         count = f" · {len(node.rows)}" if len(node.rows) > 1 else ""
-        words = f"{len(node.rows)} images" if node.token is None else (node.token or END) + count
+        words = f"{len(node.rows):,} images" if node.token is None else (node.token or END) + count
         self.page.text(x, y + COMB + side + 0.11, shorten(words, 7, self.pitch - 0.04), 7, GOOD if on_path else INK,
                        va="center_baseline")
 
@@ -157,8 +158,12 @@ class _Drawing:
     def branches(self, origin: tuple[float, float], ends: list[list[tuple[float, float]]], node: _Node) -> None:
         """One line a child: from `origin`, up or down a bus that all share, then through the child's points."""
         bus = origin[0] + (COLUMN - HEAD) / 2
+        heights = [origin[1], *(points[0][1] for points in ends)]
+        reach = {points[0][1]: points[0][0] for points in ends}  # y -> x of the last child there
+        stem = [[origin, (bus, origin[1])], [(bus, min(heights)), (bus, max(heights))]]
+        self.page.lines(stem + [[(bus, y), (x, y)] for y, x in reach.items()])
+        self.page.lines([points for points in ends if len(points) > 1])
         lines = [[origin, (bus, origin[1]), (bus, points[0][1]), *points] for points in ends]
-        self.page.lines(lines, name="branches")
         if self.path in node.rows and lines:
             self.page.lines([line for line, child in zip(lines, node.children) if self.path in child.rows], GOOD, 1.6)
 

@@ -27,6 +27,7 @@ class Page:
     """An empty page of `width` x `height` inches; x runs to the right and y *down*, both in inches."""
 
     def __init__(self, width: float, height: float) -> None:
+        self.width = width
         self.figure = Figure(figsize=(width, height), dpi=DPI)
         self.axis = self.figure.add_axes((0, 0, 1, 1))
         self.axis.set(xlim=(0, width), ylim=(height, 0))
@@ -38,8 +39,7 @@ class Page:
 
     def lines(self, lines: Sequence[Sequence[tuple[float, float]]], color: str = QUIET, width: float = 0.8,
               style: Any = "-", name: str | None = None) -> None:
-        """Straight lines from point to point, `width` in typographic points, in one stroke: where two run together
-        they look like one. `name` becomes matplotlib's gid."""
+        """Straight lines from point to point, `width` in typographic points; `name` becomes matplotlib's gid."""
         path = Path.make_compound_path(*(Path(points) for points in lines))
         self.axis.add_patch(PathPatch(path, facecolor="none", edgecolor=color, linewidth=width, linestyle=style,
                                       capstyle="butt", joinstyle="round", zorder=1 if color == QUIET else 2, gid=name))
@@ -55,20 +55,26 @@ class Page:
         self.axis.add_patch(PathPatch(path, facecolor="none", edgecolor=color, linewidth=width, linestyle=style,
                                       capstyle="butt", zorder=1 if color == QUIET else 2, gid=name))
 
-    def dot(self, x: float, y: float, color: str = INK, radius: float = 0.035, number: int | None = None) -> None:
-        """A filled dot, with a small white number in it if one is given."""
+    def dot(self, x: float, y: float, color: str = INK, radius: float = 0.045, number: int | None = None,
+            ink: str = "white") -> None:
+        """A filled dot, with a small number in it if one is given."""
         self.axis.add_patch(Circle((x, y), radius, facecolor=color, edgecolor="white", linewidth=0.6, zorder=3))
         if number is not None:
-            self.text(x, y, str(number), 5.8, "white", ha="center", va="center_baseline", fontweight="bold", zorder=4)
+            self.text(x, y, str(number), 5.8, ink, ha="center", va="center_baseline", fontweight="bold", zorder=4)
 
-    def picture(self, x: float, y: float, side: float, pictures: Sequence[Image.Image], frame: str | None = None) -> None:
-        """A square with its upper left corner at (x, y): one picture, or the first four as a 2 x 2 mosaic."""
+    def cross(self, x: float, y: float, color: str = INK, radius: float = 0.035) -> None:
+        """A small x: here something ends."""
+        self.lines([[(x - radius, y + way * radius), (x + radius, y - way * radius)] for way in (-1, 1)], color, 1.2)
+
+    def picture(self, x: float, y: float, side: float, pictures: Sequence[Image.Image],
+                frame: str | None = None) -> None:
+        """A square with its upper left corner at (x, y): one picture, or up to four as a mosaic."""
         pixels = round(side * PICTURE_DPI)
         if len(pictures) == 1:
             image = square(pictures[0].convert("RGB"), pixels)
         else:
             image = Image.new("RGB", (pixels, pixels), "white")
-            for i, picture in enumerate(pictures[:4]):
+            for i, picture in zip((0, 3) if len(pictures) == 2 else range(4), pictures):
                 quarter = square(picture.convert("RGB"), pixels // 2 - 1)
                 image.paste(quarter, (i % 2 * (pixels // 2 + 1), i // 2 * (pixels // 2 + 1)))
         self.axis.imshow(image, extent=(x, x + side, y + side, y), aspect="auto", zorder=5, interpolation="antialiased")
