@@ -181,8 +181,9 @@ def search(tree: TokenTree, trie: TrieIndex, scorer: ChildScorer, beams: int, k:
         if watch is not None:
             kept = np.zeros(len(owner), dtype=bool)
             kept[on] = True
-            kept[done] = np.isin(live.query[owner[done]] * trie.num_nodes + sequences_at(trie, node[done]),
-                                 finished.query * trie.num_nodes + finished.position)
+            still = set(zip(finished.query.tolist(), finished.position.tolist()))
+            ended = zip(live.query[owner[done]].tolist(), sequences_at(trie, node[done]).tolist())
+            kept[done] = [pair in still for pair in ended]
             watch(Level(live, owner, token, node, log_prob, kept, finished))
         at = owner[on]
         live = Prefixes(live.query[at], np.column_stack([live.tokens[at], token[on]]), node[on], score[on], slot[at])

@@ -24,9 +24,10 @@ def sequences_at(trie: TrieIndex, nodes: np.ndarray) -> np.ndarray:
 def best_first(query: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(order, rank): `order` sorts by query, then best score first; rank[i] is the place of order[i] in its query."""
     order = np.lexsort((-score, query))
-    query = query[order]
-    starts = np.flatnonzero(np.diff(query, prepend=-1))
-    return order, np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))
+    query, place = query[order], np.arange(len(order))
+    first = np.ones(len(order), dtype=bool)  # is it the best of its query?
+    first[1:] = query[1:] != query[:-1]
+    return order, place - np.maximum.accumulate(np.where(first, place, 0))
 
 
 def nth_best(query: np.ndarray, score: np.ndarray, n: int, queries: int) -> np.ndarray:

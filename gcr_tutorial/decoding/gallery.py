@@ -47,7 +47,8 @@ def rank_gallery(
     batch_size: int = 8,
     progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
-    """The log-probability of every identifier in `trie` after each prompt: (B, N) float64, nats, column = build position.
+    """The log-probability of every identifier in `trie` after each prompt: (B, N) float64, nats, column = build position
+    (-inf where no identifier has that position).
 
     Costs one evaluation a prefix of the gallery and query, whatever the model thinks: minutes where beam search takes
     a second.
@@ -121,8 +122,8 @@ def _score(tree: TokenTree, trie: TrieIndex, scorer: ChildScorer, order: _PreOrd
     """(rows, N) scores of all identifiers after the prompts of `tree`; chunks of at most about `length` nodes."""
     rows = tree.rows
     score = np.zeros((rows, len(order.node)))  # of each inner node: first of its last token alone
-    result = np.full((rows, len(trie)), -np.inf)
-    enders, positions = [], []  # inner nodes that the end token may follow, and the identifiers that this makes
+    enders, positions, endings = [], [], []  # inner nodes that the end token may follow, which identifiers that makes,
+    # and the end token's log-probability there
     place = np.full(trie.num_nodes, -1, dtype=np.int64)  # number in `order` of each inner node of the trie
     place[order.node] = np.arange(len(order.node))
 
@@ -135,7 +136,7 @@ def _score(tree: TokenTree, trie: TrieIndex, scorer: ChildScorer, order: _PreOrd
         score[:, place[child[~ends]]] = log_prob[:, ~ends]
         enders.append(numbers[owner[ends]])
         positions.append(sequences_at(trie, child[ends]))
-        result[:, positions[-1]] = log_prob[:, ends]
+        endings.append(log_prob[:, ends])
 
     score_children(np.zeros(1, dtype=np.int64), tree.hidden)
     start = 1
@@ -158,5 +159,7 @@ def _score(tree: TokenTree, trie: TrieIndex, scorer: ChildScorer, order: _PreOrd
     for depth in range(1, int(order.depth.max()) + 1):
         level = np.flatnonzero(order.depth == depth)
         score[:, level] += score[:, order.parent[level]]
-    result[:, np.concatenate(positions)] += score[:, np.concatenate(enders)]
+    position = np.concatenate(positions)
+    result = np.full((rows, int(position.max()) + 1), -np.inf)
+    result[:, position] = score[:, np.concatenate(enders)] + np.concatenate(endings, axis=1)
     return result
