@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections import Counter
 from functools import cache
 
@@ -196,6 +197,14 @@ def test_residual_codes_are_bounded(gallery, clusters, leaf_size, seed):
 def test_duplicates_do_not_need_a_token_each():
     codes = residual_codes(np.ones((500, 3)), clusters=4, leaf_size=4)
     assert len(set(codes)) == 500 and max(map(len, codes)) <= 4 + 5 and max(max(code) for code in codes) <= 3
+
+
+@pytest.mark.parametrize("kind", ["structured", "residual"])
+def test_identifiers_are_valid_and_stable_without_faiss(kind, monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)  # import raises ImportError: scikit-learn stands in
+    points = np.random.default_rng(0).normal(size=(9, 4)).repeat([1, 30, 1, 1, 1, 2, 1, 1, 1], axis=0)
+    first = make_identifiers(kind, names(39), points, 4, 3, seed=1)  # Identifiers refuses repeats
+    assert first == make_identifiers(kind, names(39), points, 4, 3, seed=1) and max(map(len, first.codes)) <= 7
 
 
 @pytest.mark.parametrize("arguments, message", [
