@@ -17,8 +17,8 @@ from .page import END, GREY_TEXT, Lookup, Page, leaf_rows, look_up, shorten, tex
 from .plots import GOOD, INK, QUIET
 
 WINS, LOST = "#D55E00", "#F2B78C"  # Okabe-Ito vermillion, and a tint of it
-DOTTED = (0, (1.5, 2))
 MARGIN, ROW, BEND = 0.25, 0.215, 0.36  # inches: at the sides, from branch to branch, of the S that starts a branch
+LEGEND = 0.22  # inches, from line to line of what the colours mean
 MOST_ROWS = 120  # branches under each other on a page
 FLOOR = 1e-6  # smaller probabilities are drawn as this
 
@@ -51,7 +51,7 @@ class _Unrolled:
                     place = living.index(child.node) + 1 if child.node in living else None
                     self.branches[child.node] = _Branch(child, prefix.node, at, place)
         children: dict[int, list[int]] = {}
-        for node, branch in sorted(self.branches.items()):  # nodes are numbered in token order
+        for node, branch in self.branches.items():  # in token order, like each prefix's children
             children.setdefault(branch.parent, []).append(node)
         self.rows = leaf_rows(self.root, children)
         self.lines = 1 + int(max(self.rows.values()))
@@ -112,7 +112,9 @@ def beam_figure(trace: BeamTrace, token_names: Lookup, pictures: Lookup | None =
         raise ValueError(f"{steps} steps do not fit into {width} inches: give the figure a larger width")
     top = 0.45 + (0.4 if query else 0)
     body = max(tree.lines * ROW, len(trace.results) * slot)
-    page = Page(2 * MARGIN + steps * column + answers_width, top + body + 0.5)
+    page_width = 2 * MARGIN + steps * column + answers_width
+    legend = _legend_lines(near_misses, bool(target), step == steps - 1, page_width)
+    page = Page(page_width, top + body + 0.3 + len(legend) * LEGEND)
     shift = top + (body - tree.lines * ROW) / 2
     points = {tree.root: (MARGIN, shift + ROW * (tree.rows[tree.root] + 0.75))}
     for node, branch in tree.branches.items():
@@ -146,7 +148,7 @@ def beam_figure(trace: BeamTrace, token_names: Lookup, pictures: Lookup | None =
     for i, (node, position, score) in enumerate(tree.answers(step)):
         y = top + (body - len(trace.results) * slot) / 2 + (i + 0.5) * slot
         if points[node][0] < left:
-            page.lines([[points[node], (left, points[node][1])]], color(node), 0.8, DOTTED)
+            page.lines([[points[node], (left, points[node][1])]], color(node), 0.8, (0, (1.5, 2)))
         page.curve((left, points[node][1]), (left + 0.58, y), color=color(node), width=0.8, name="answer")
         page.text(left + 0.74, y, f"{i + 1}", 8, INK, ha="right", va="center_baseline", fontweight="bold")
         if pictures:
@@ -155,7 +157,7 @@ def beam_figure(trace: BeamTrace, token_names: Lookup, pictures: Lookup | None =
         name = shorten(look_up(names)(position) if names else f"image {position}", 7.5, 1.1)
         page.text(left + 0.9 + side, y - 0.07, name, 7.5, GOOD if node in tree.right else INK, va="center_baseline")
         page.text(left + 0.9 + side, y + 0.07, f"log p = {score:.2f}", 7, GREY_TEXT, va="center_baseline")
-    _legend(page, top + body + 0.28, near_misses, bool(target), step == steps - 1)
+    _draw_legend(page, legend, top + body + 0.3)
     return page.figure
 
 
@@ -178,19 +180,35 @@ def _draw_place(page: Page, x: float, y: float, color: str, place: int | None) -
     page.dot(x, y, color, 0.08 if place else 0.035, place, INK if color == LOST else "white")
 
 
-def _legend(page: Page, y: float, near_misses: int, with_target: bool, whole: bool) -> None:
+def _legend_lines(near_misses: int, with_target: bool, whole: bool, width: float) -> list[list[tuple[str, str, float]]]:
+    """(colour, words, x) of what the colours mean, in lines that fit into `width` inches."""
     pruned = f"pruned (the best {near_misses} a step are drawn)" if near_misses else "pruned (not drawn)"
     entries = [(WINS, "leads to an answer" if whole else "still alive"), (LOST, "kept, lost later"), (QUIET, pruned)]
-    x = MARGIN
-    for color, words in entries + ([(GOOD, "the right one")] if with_target else []):
-        page.lines([[(x, y), (x + 0.3, y)]], color, 2)
-        if color == QUIET:
-            page.cross(x + 0.3, y, color)
-        elif color != GOOD:
-            _draw_place(page, x + 0.3, y, color, 1)
-        page.text(x + 0.42, y, words, 7.5, va="center_baseline")
-        x += 0.67 + text_width(words if color != WINS else "leads to an answer", 7.5)
-    page.text(x, y, "number: place among the kept", 7.5, GREY_TEXT, va="center_baseline")
+    entries += [(GOOD, "the right one")] * with_target + [(INK, "number: place among those kept")]
+    lines, x = [[]], MARGIN
+    for color, words in entries:
+        length = 0.67 + text_width(words if color != WINS else "leads to an answer", 7.5)
+        if x > MARGIN and x + length - 0.25 > width - MARGIN:
+            lines.append([])
+            x = MARGIN
+        lines[-1].append((color, words, x))
+        x += length
+    return lines
+
+
+def _draw_legend(page: Page, lines: list[list[tuple[str, str, float]]], y: float) -> None:
+    for i, line in enumerate(lines):
+        for color, words, x in line:
+            at = y + i * LEGEND
+            if color == INK:
+                _draw_place(page, x + 0.3, at, GREY_TEXT, 1)
+            else:
+                page.lines([[(x, at), (x + 0.3, at)]], color, 2)
+            if color == QUIET:
+                page.cross(x + 0.3, at, color)
+            elif color in (WINS, LOST):
+                _draw_place(page, x + 0.3, at, color, None)
+            page.text(x + 0.42, at, words, 7.5, va="center_baseline")
 
 
 def leak_figure(trace: BeamTrace) -> Figure:
@@ -223,8 +241,9 @@ def leak_figure(trace: BeamTrace) -> Figure:
                   label=name)
         for at, size, x in zip(ticks, share, start + share / 2):
             if size > 0.07:  # else there is no room for the words
+                box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5} if hatch else None
                 left.text(x, at, f"{size:.0%}", fontsize=8, color="white" if color == WINS else INK, ha="center",
-                          va="center_baseline", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5} if hatch else None)
+                          va="center_baseline", bbox=box)
         start = start + share
     left.set(xlim=(0, 1), yticks=ticks, yticklabels=[f"token {at}" for at in ticks], ylim=(len(ticks) + 0.5, 0.5))
     left.xaxis.set_major_formatter(PercentFormatter(1))

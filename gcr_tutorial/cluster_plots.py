@@ -48,13 +48,15 @@ def cluster_tree_figure(identifiers: Identifiers, pictures: Lookup, rows: Sequen
 
     Raises ValueError for no rows, unknown rows, a path outside them, or a tree too large for a page.
     """
-    rows = list(range(len(identifiers)) if rows is None else rows)
+    rows = list(dict.fromkeys(range(len(identifiers)) if rows is None else rows))
     if not rows or not all(0 <= row < len(identifiers) for row in rows):
         raise ValueError(f"rows must be one or more of 0 to {len(identifiers) - 1}, got {rows[:5]}")
     if depth < 1 or branches < 1:
         raise ValueError(f"depth and branches must be at least 1, got {depth} and {branches}")
     if path is not None and path not in rows:
         raise ValueError(f"path must be one of the rows shown, and {path} is not")
+    if not any(identifiers.codes[row] for row in rows):
+        raise ValueError(f"{identifiers.kind} identifiers have no tokens, so they make no tree: choose another kind")
     order = {token: i for i, token in enumerate(identifiers.new_tokens)}
     rows.sort(key=lambda row: [(order.get(token, len(order)), token) for token in identifiers.codes[row]])
     root = _grow(None, rows, 0, depth, identifiers.codes, path, branches)
@@ -73,19 +75,19 @@ def cluster_tree_figure(identifiers: Identifiers, pictures: Lookup, rows: Sequen
     pitch = min((WIDTH - MARGIN - left - COLUMN - HEAD) / max(slots - 1, 1), COLUMN)
     if pitch < 0.45:
         raise ValueError(f"{slots} pictures do not fit side by side at depth {depth}: choose fewer branches")
-    tree_end = TOP + len(heads) * LINE
+    tree_end = TOP + len(heads) * LINE + 0.12
     page = Page(max(left + COLUMN + (slots - 1) * pitch + HEAD + MARGIN, 6),
-                tree_end + (0.45 + len(below) * (LINE + LANE) if below else 0))
+                tree_end + (0.4 + len(below) * (LINE + LANE) if below else 0))
     drawing = _Drawing(page, look_up(pictures), path, depth, start, pitch)
     for level in range(depth + 1):
         page.text(start + level * COLUMN, 0.2, f"token {level}" if level else "gallery", 8, GREY_TEXT, va="center")
     drawing.tree(root, 0, TOP)
     if below:
         code = " ".join(identifiers.codes[path])
-        page.text(MARGIN, tree_end + 0.25, shorten(f"The blue path to its end: {code} is {identifiers.image_ids[path]}",
-                                                   9, WIDTH - 2 * MARGIN), 9, GOOD, va="center")
+        page.text(MARGIN, tree_end + 0.2, shorten(f"The blue path to its end: {code} is {identifiers.image_ids[path]}",
+                                                   9, page.width - 2 * MARGIN), 9, GOOD, va="center")
     for i, node in enumerate(below):
-        y = tree_end + 0.45 + i * (LINE + LANE)
+        y = tree_end + 0.4 + i * (LINE + LANE)
         page.text(MARGIN, y + COMB + HEAD / 2, f"token {depth + 1 + i}", 8, GREY_TEXT, va="center")
         drawing.node(left, y, node)
         drawing.strip(left, y, node)
@@ -115,27 +117,29 @@ class _Drawing:
         """x of the picture i of the strip that belongs to a head at x = `left`."""
         return left + COLUMN + i * self.pitch
 
-    def node(self, x: float, y: float, node: _Node, side: float = HEAD) -> None:
-        """The node's pictures at (x, y + COMB), its token and count under them."""
+    def node(self, x: float, y: float, node: _Node, side: float = HEAD, width: float = COLUMN) -> None:
+        """The node's pictures at (x, y + COMB), its token and count under them, at most `width` wide."""
         shown = [node.rows[i] for i in np.unique(np.linspace(0, len(node.rows) - 1, 4).round().astype(int))]
         on_path = self.path in node.rows
         self.page.picture(x, y + COMB, side, [self.picture_of(row) for row in shown], GOOD if on_path else None)
-        count = f" · {len(node.rows)}" if len(node.rows) > 1 else ""
+        count = f" · {len(node.rows):,}" if len(node.rows) > 1 else ""
         words = f"{len(node.rows):,} images" if node.token is None else (node.token or END) + count
-        self.page.text(x, y + COMB + side + 0.11, shorten(words, 7, self.pitch - 0.04), 7, GOOD if on_path else INK,
+        self.page.text(x, y + COMB + side + 0.11, shorten(words, 7, width - 0.06), 7, GOOD if on_path else INK,
                        va="center_baseline")
 
     def strip(self, left: float, y: float, node: _Node) -> None:
         """The children of a head at x = `left` in a line to its right."""
+        if not node.children:
+            return
         ends = []
         for i, child in enumerate(node.children):
             x = self.slot(left, i)
             ends.append((x + self.side / 2, y + COMB))
-            self.node(x, y, child, self.side)
+            self.node(x, y, child, self.side, self.pitch)
         self.branches((left + HEAD, y + COMB + HEAD / 2), [[(x, y + 0.06), (x, end)] for x, end in ends], node)
         if node.hidden:
-            self.page.text(self.slot(left, len(ends)), y + COMB + self.side / 2, f"+ {node.hidden} more", 7, GREY_TEXT,
-                           va="center_baseline")
+            self.page.text(self.slot(left, len(ends)), y + COMB + self.side / 2, f"+ {node.hidden:,} more", 7,
+                           GREY_TEXT, va="center_baseline")
 
     def tree(self, node: _Node, level: int, y: float) -> tuple[float, float]:
         """The node and all below it, down from y. Returns y of its own line, and where the next may start."""
@@ -152,7 +156,7 @@ class _Drawing:
         self.node(x, own, node)
         self.branches((x + HEAD, own + COMB + HEAD / 2), [[(x + COLUMN, at + COMB + HEAD / 2)] for at in places], node)
         if node.hidden:
-            self.page.text(x, own + LINE + 0.05, f"+ {node.hidden} more", 7, GREY_TEXT, va="center_baseline")
+            self.page.text(x, own + LINE + 0.05, f"+ {node.hidden:,} more", 7, GREY_TEXT, va="center_baseline")
         return own, y
 
     def branches(self, origin: tuple[float, float], ends: list[list[tuple[float, float]]], node: _Node) -> None:
@@ -162,10 +166,11 @@ class _Drawing:
         reach = {points[0][1]: points[0][0] for points in ends}  # y -> x of the last child there
         stem = [[origin, (bus, origin[1])], [(bus, min(heights)), (bus, max(heights))]]
         self.page.lines(stem + [[(bus, y), (x, y)] for y, x in reach.items()])
-        self.page.lines([points for points in ends if len(points) > 1])
-        lines = [[origin, (bus, origin[1]), (bus, points[0][1]), *points] for points in ends]
-        if self.path in node.rows and lines:
-            self.page.lines([line for line, child in zip(lines, node.children) if self.path in child.rows], GOOD, 1.6)
+        for points, child in zip(ends, node.children):
+            if len(points) > 1:
+                self.page.lines([points])
+            if self.path in child.rows:
+                self.page.lines([[origin, (bus, origin[1]), (bus, points[0][1]), *points]], GOOD, 1.6)
 
 
 def _heads(node: _Node, depth: int, level: int = 0) -> list[_Node]:

@@ -30,23 +30,25 @@ def trie_figure(trie: TrieIndex, token_names: Lookup, pictures: Lookup | None = 
     Raises ValueError for a trie that is too large, or too deep for `width`.
     """
     if len(trie) > MOST_LEAVES:
-        raise ValueError(f"{len(trie)} identifiers do not fit on a page: build a TrieIndex of at most {MOST_LEAVES} of them")
+        raise ValueError(f"{len(trie)} identifiers do not fit on a page: build a TrieIndex of {MOST_LEAVES} or fewer")
     name_of = look_up(token_names)
-    children, depth, passing = {}, {0: 0}, [int(at >= 0) for at in trie.leaf_sequence]
-    labels = {}
-    for node in range(trie.num_nodes):
+    all_nodes = range(trie.num_nodes)
+    leaves = {node: at for node in all_nodes if (at := trie.sequence_at(node)) is not None}  # -> position
+    children, depth, labels = {}, {0: 0}, {}
+    for node in all_nodes:  # the root is 0, and a child's number is greater than its parent's
         tokens, nodes = (array.tolist() for array in trie.children(node))
         children[node] = nodes
         depth |= dict.fromkeys(nodes, depth[node] + 1)
         labels |= {to: END if token == trie.end_id else str(name_of(token)) for token, to in zip(tokens, nodes)}
-    for node in reversed(range(trie.num_nodes)):  # numbered breadth first: children come after their parent
-        passing[node] += sum(passing[child] for child in children[node])
+    passing: dict[int, int] = {}  # how many identifiers pass through each node
+    for node in reversed(all_nodes):
+        passing[node] = (node in leaves) + sum(passing[child] for child in children[node])
 
     side, row = (0.46, 0.52) if pictures else (0.0, 0.24)
-    leaves = {node: int(at) for node, at in enumerate(trie.leaf_sequence) if at >= 0}
     titles = {node: shorten(look_up(names)(at) if names else f"image {at}", 7.5, 1.6) for node, at in leaves.items()}
     right = 0.35 + side + max(text_width(title, 7.5) for title in titles.values())
-    wanted = [max(text_width(shorten(labels[n], 8, 9), 8) for n in labels if depth[n] == d + 1) for d in range(trie.depth)]
+    wanted = [max(text_width(shorten(label, 8, 9), 8) for node, label in labels.items() if depth[node] == at + 1)
+              for at in range(trie.depth)]
     bend, margin, top = 0.42, 0.25, 0.15
     room = _share(wanted, width - margin - right - trie.depth * (bend + 0.2), trie.depth)
     starts = np.cumsum([margin] + [bend + 0.2 + r for r in room]).tolist()  # x of the nodes at each depth
