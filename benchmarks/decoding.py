@@ -240,8 +240,9 @@ def disagreements(found: list, expected: list) -> list[int]:
 
 def trie_share(model, prompts, trie: TrieIndex, beams: int, batch_size: int) -> float:
     """Share of our search's time that goes into the trie and the choice of beams (not the model)."""
-    spent, names = 0.0, ("children_of", "sequences_at", "best_first", "nth_best")
-    own = {name: getattr(beam_search, name) for name in names}
+    spent, places = 0.0, [(TrieIndex, "children_of"), (TrieIndex, "sequences_at"), (beam_search, "best_first"),
+                          (beam_search, "nth_best")]
+    own = [getattr(place, name) for place, name in places]
 
     def timed(function):
         def call(*arguments):
@@ -252,12 +253,12 @@ def trie_share(model, prompts, trie: TrieIndex, beams: int, batch_size: int) -> 
         return call
 
     try:
-        for name in names:
-            setattr(beam_search, name, timed(own[name]))
+        for (place, name), function in zip(places, own):
+            setattr(place, name, timed(function))
         total, _ = seconds(lambda: constrained_beam_search(model, prompts, trie, beams, batch_size=batch_size))
     finally:
-        for name in names:
-            setattr(beam_search, name, own[name])
+        for (place, name), function in zip(places, own):
+            setattr(place, name, function)
     return spent / total
 
 

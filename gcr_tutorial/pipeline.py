@@ -6,7 +6,6 @@ What `python -m gcr_tutorial run` does, and what the notebooks do step by step.
 from __future__ import annotations
 
 import json
-import os
 import platform
 import sys
 import time
@@ -256,6 +255,4 @@ def write_results(out: Path, retriever: GenerativeRetriever, results: dict[str, 
     out.mkdir(parents=True, exist_ok=True)
     (out / "results.json").unlink(missing_ok=True)  # an earlier run's
     retriever.save_pretrained(out / "retriever")
-    aside = out / "results.json.writing"
-    aside.write_text(json.dumps(results, indent=1))
-    os.replace(aside, out / "results.json")
+    write_text(out / "results.json", json.dumps(results, indent=1))

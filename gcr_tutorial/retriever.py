@@ -8,8 +8,6 @@ query goes in, identifiers come out, and the trie keeps them to those that exist
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +19,8 @@ from safetensors import SafetensorError
 
 from .backbone import Backbone, load_backbone, save_backbone
 from .classifier import ClipClassifier, rank_by_classifier
-from .decoding import left_pad, trie_search
+from .decoding import constrained_beam_search, left_pad
+from .files import new_folder, write_text
 from .identifiers import Identifiers
 from .images import open_image, resolve_folder, resolve_inside, square
 from .picturebook import render, sample_scene, scene_seed
@@ -88,7 +87,7 @@ class GenerativeRetriever:
 
     @torch.no_grad()
     def rank(self, queries: Sequence[str], k: int = 10, *, rows: Sequence[int] | None = None, num_beams: int | None = None,
-             batch_size: int = 64, progress: Callable[[int, int], None] | None = None,
+             batch_size: int = 256, progress: Callable[[int, int], None] | None = None,
              rerank: str | None = None) -> list[list[Hit]]:
         """The `k` likeliest images for each query, best first, by constrained beam search over `rows`.
 
@@ -115,20 +114,21 @@ class GenerativeRetriever:
         found: list[list[Hit]] = [[] for _ in prompts]
         for start in range(0, len(order), batch_size):
             batch = order[start:start + batch_size]
-            inputs = left_pad([prompts[i] for i in batch], self.backbone.pad_id, self.backbone.device)
-            for i, answers in zip(batch, search(inputs)):
+            for i, answers in zip(batch, search([prompts[i] for i in batch])):
                 found[i] = [Hit(self.identifiers.image_ids[rows[at]], rows[at], score) for at, score in answers]
             if progress is not None:
                 progress(min(start + batch_size, len(order)), len(order))
         return found
 
     def _searcher(self, rows: Sequence[int] | None, k: int, beams: int) -> tuple[Callable[..., Any], tuple[int, ...]]:
-        """A function from inputs (see `left_pad`) to a list of (place in `rows`, score) a prompt, and the rows it searches."""
+        """A function from prompts (token ids) to a list of (place in `rows`, score) a prompt, and the rows it searches."""
+        model, pad_id = self.backbone.model, self.backbone.pad_id
         if self.classifier is not None:
             rows = self._chosen(rows)
-            return lambda inputs: rank_by_classifier(self.backbone, self.classifier, inputs, rows, k), rows
+            return lambda prompts: rank_by_classifier(
+                self.backbone, self.classifier, left_pad(prompts, pad_id, self.backbone.device), rows, k), rows
         trie, rows = self.trie(rows)
-        return lambda inputs: trie_search(self.backbone.model, inputs, trie, beams, k=k, pad_id=self.backbone.pad_id), rows
+        return lambda prompts: constrained_beam_search(model, prompts, trie, beams, k=k, pad_id=pad_id), rows
 
     def dense_gallery(self) -> DenseGallery:
         """The CLIP embeddings of the memorized images, read when first asked for. Raises FileNotFoundError where this
@@ -150,22 +150,15 @@ class GenerativeRetriever:
     def save_pretrained(self, folder: str | Path) -> None:
         """Write model, identifiers, facts and what there is of `dense` and `classifier` to `folder` (safetensors and JSON),
         aside first; replaces what was there."""
-        folder = Path(folder)
-        aside, old = (folder.with_name(folder.name + ending) for ending in (".writing", ".old"))
-        for stale in (aside, old):
-            shutil.rmtree(stale, ignore_errors=True)
-        save_backbone(self.backbone, aside / "backbone")
-        self.identifiers.save(aside / "identifiers.json")
-        if self.dense is not None:
-            self.dense_gallery().save(aside / DENSE_FILE)
-        if self.classifier is not None:
-            self.classifier.save(aside / CLASSIFIER_FILE)
-        facts = {"version": FORMAT_VERSION, "gallery": list(self.gallery), "num_beams": self.num_beams, "about": self.about}
-        (aside / "retriever.json").write_text(json.dumps(facts, indent=1))
-        if folder.exists():
-            os.replace(folder, old)
-        os.replace(aside, folder)
-        shutil.rmtree(old, ignore_errors=True)
+        with new_folder(folder) as aside:
+            save_backbone(self.backbone, aside / "backbone")
+            self.identifiers.save(aside / "identifiers.json")
+            if self.dense is not None:
+                self.dense_gallery().save(aside / DENSE_FILE)
+            if self.classifier is not None:
+                self.classifier.save(aside / CLASSIFIER_FILE)
+            facts = {"version": FORMAT_VERSION, "gallery": list(self.gallery), "num_beams": self.num_beams, "about": self.about}
+            write_text(aside / "retriever.json", json.dumps(facts, indent=1))
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, device: str | torch.device = "cpu") -> "GenerativeRetriever":

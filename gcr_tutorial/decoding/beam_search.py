@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from gcr_tutorial.decoding.frontier import best_first, children_of, nth_best, sequences_at
+from gcr_tutorial.decoding.frontier import best_first, nth_best
 from gcr_tutorial.decoding.generate_search import _checked
 from gcr_tutorial.decoding.scoring import ChildScorer
 from gcr_tutorial.decoding.token_tree import TokenTree, searching
@@ -165,7 +165,7 @@ def search(tree: TokenTree, trie: TrieIndex, scorer: ChildScorer, beams: int, k:
     live, finished = Prefixes.roots(tree.rows), Finished(empty, empty, np.zeros(0), [])
     k = min(k, beams)
     while len(live.node):
-        owner, token, node = children_of(trie, live.node)
+        owner, token, node = trie.children_of(live.node)
         ends = token == trie.end_id
         log_prob, slot = _evaluate(tree, scorer, live, finished, owner, token, ends, beams, k, lazy)
         score = live.score[owner] + log_prob
@@ -173,7 +173,7 @@ def search(tree: TokenTree, trie: TrieIndex, scorer: ChildScorer, beams: int, k:
         # others live on.
         order, rank = best_first(live.query[owner], score)
         done = order[(rank < beams) & ends[order] & (score[order] > -np.inf)]
-        finished = _merge(finished, live, owner[done], score[done], sequences_at(trie, node[done]), trie.end_id, k)
+        finished = _merge(finished, live, owner[done], score[done], trie.sequences_at(node[done]), trie.end_id, k)
         order = order[~ends[order]]
         _, rank = best_first(live.query[owner[order]], score[order])
         bar = nth_best(finished.query, finished.score, k, tree.rows)
@@ -182,7 +182,7 @@ def search(tree: TokenTree, trie: TrieIndex, scorer: ChildScorer, beams: int, k:
             kept = np.zeros(len(owner), dtype=bool)
             kept[on] = True
             still = set(zip(finished.query.tolist(), finished.position.tolist()))
-            ended = zip(live.query[owner[done]].tolist(), sequences_at(trie, node[done]).tolist())
+            ended = zip(live.query[owner[done]].tolist(), trie.sequences_at(node[done]).tolist())
             kept[done] = [pair in still for pair in ended]
             watch(Level(live, owner, token, node, log_prob, kept, finished))
         at = owner[on]

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from gcr_tutorial.decoding.beam_search import check_sizes, token_trees
-from gcr_tutorial.decoding.frontier import best_first, children_of, nth_best, sequences_at
+from gcr_tutorial.decoding.frontier import best_first, nth_best
 from gcr_tutorial.decoding.scoring import ChildScorer
 from gcr_tutorial.decoding.token_tree import TokenTree, searching
 from gcr_tutorial.trie import TrieIndex
@@ -83,11 +83,11 @@ def _branch_and_bound(tree: TokenTree, trie: TrieIndex, scorer: ChildScorer, k: 
     def open_children(query, node, score, slot, hidden):
         """Score all children of the evaluated prefixes; finished ones go to `done`, the others come back."""
         nonlocal done
-        owner, token, child = children_of(trie, node)
+        owner, token, child = trie.children_of(node)
         total = score[owner] + scorer(hidden, owner, token)
         ends = token == trie.end_id
         done = [np.concatenate(pair) for pair in
-                zip(done, (query[owner[ends]], sequences_at(trie, child[ends]), total[ends]))]
+                zip(done, (query[owner[ends]], trie.sequences_at(child[ends]), total[ends]))]
         order, rank = best_first(done[0], done[2])
         done = [values[order[rank < k]] for values in done]
         owner, on = owner[~ends], ~ends

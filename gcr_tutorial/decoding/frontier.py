@@ -1,24 +1,8 @@
-"""Many trie nodes at a time, as arrays: what the decoders ask of a `TrieIndex`."""
+"""The live prefixes of several queries as arrays: who is best of each."""
 
 from __future__ import annotations
 
 import numpy as np
-
-from gcr_tutorial.trie import TrieIndex
-
-
-def children_of(trie: TrieIndex, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The children of `nodes` (M,) in one list: (index into `nodes`, token id, child node), each (E,), in order."""
-    first = trie.offsets[nodes].astype(np.int64)
-    count = trie.offsets[np.asarray(nodes) + 1] - first
-    owner = np.repeat(np.arange(len(nodes)), count)
-    edge = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count) + first[owner]
-    return owner, trie.alphabet[trie.codes[edge]], edge + 1
-
-
-def sequences_at(trie: TrieIndex, nodes: np.ndarray) -> np.ndarray:
-    """(M,) build position of the identifier that ends at each node, -1 where none does."""
-    return trie.leaf_sequence[nodes].astype(np.int64)
 
 
 def best_first(query: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 
 from gcr_tutorial.decoding.beam_search import check_sizes, token_trees
-from gcr_tutorial.decoding.frontier import children_of, sequences_at
 from gcr_tutorial.decoding.scoring import ChildScorer
 from gcr_tutorial.decoding.token_tree import TokenTree, searching
 from gcr_tutorial.trie import TrieIndex
@@ -83,7 +82,7 @@ def _pre_order(trie: TrieIndex) -> _PreOrder:
     node, parent, token, depth = [np.zeros(1, dtype=np.int64)], [np.full(1, -1)], [np.full(1, -1)], [np.zeros(1, np.int64)]
     first = 0  # number (by level) of the first node of the last level
     while len(node[-1]):
-        owner, tokens, children = children_of(trie, node[-1])
+        owner, tokens, children = trie.children_of(node[-1])
         on = tokens != trie.end_id
         node.append(children[on])
         parent.append(first + owner[on])
@@ -129,13 +128,13 @@ def _score(tree: TokenTree, trie: TrieIndex, scorer: ChildScorer, order: _PreOrd
 
     def score_children(numbers: np.ndarray, hidden: torch.Tensor) -> None:
         """Children of inner nodes `numbers`, from their hidden states (rows * len(numbers), H)."""
-        owner, token, child = children_of(trie, order.node[numbers])
+        owner, token, child = trie.children_of(order.node[numbers])
         ends = token == trie.end_id
         many = np.tile(owner, rows) + np.repeat(np.arange(rows) * len(numbers), len(owner))
         log_prob = scorer(hidden, many, np.tile(token, rows)).reshape(rows, -1)
         score[:, place[child[~ends]]] = log_prob[:, ~ends]
         enders.append(numbers[owner[ends]])
-        positions.append(sequences_at(trie, child[ends]))
+        positions.append(trie.sequences_at(child[ends]))
         endings.append(log_prob[:, ends])
 
     score_children(np.zeros(1, dtype=np.int64), tree.hidden)

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from gcr_tutorial.decoding.beam_search import Finished, Level, check_sizes, search, token_trees
-from gcr_tutorial.decoding.frontier import sequences_at
 from gcr_tutorial.decoding.scoring import ChildScorer
 from gcr_tutorial.decoding.token_tree import searching
 from gcr_tutorial.trie import TrieIndex
@@ -95,7 +94,7 @@ def _pairs(finished: Finished) -> tuple[tuple[int, float], ...]:
 def _step(level: Level, trie: TrieIndex) -> BeamStep:
     """One level of the search as plain Python values."""
     live, probability = level.prefixes, np.exp(level.log_prob)
-    score, position = live.score[level.owner] + level.log_prob, sequences_at(trie, level.node)
+    score, position = live.score[level.owner] + level.log_prob, trie.sequences_at(level.node)
     children: list[list[TracedChild]] = [[] for _ in live.node]
     for e, owner in enumerate(level.owner):
         children[owner].append(TracedChild(
