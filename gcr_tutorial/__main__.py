@@ -7,8 +7,9 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-COMMANDS = ("run", "search", "pretrain", "doctor", "tutorial", "notebooks")
+COMMANDS = ("run", "compare", "search", "pretrain", "doctor", "tutorial", "notebooks")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,27 +30,25 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
 
     run = commands.add_parser("run", help="memorize a gallery, measure retrieval, save the retriever")
-    run.add_argument("--preset", help="tiny (default), colab or paper; else the variable GCR_PRESET")
-    run.add_argument("--identifier", default="atomic", help="atomic (default) or structured")
-    run.add_argument("--protocol", default="karpathy", help="karpathy (default) or heldout-caption")
-    run.add_argument("--karpathy", metavar="JSON", help="a Karpathy split file (Flickr8k, Flickr30K, MS-COCO)")
-    run.add_argument("--images", metavar="DIR", help="the folder of its images; alone: a folder of pictures without captions")
-    run.add_argument("--seed", type=int, default=0)
+    run.add_argument("--identifier", default="atomic", help="atomic (default), structured, numeric, string, semantic, "
+                     "residual or classifier")
     run.add_argument("--out", metavar="DIR", help="where results.json and the retriever go (default: runs/KIND)")
-    run.add_argument("--schedule", choices=("sequential", "joint"), help="default: the preset's")
-    run.add_argument("--trainable", choices=("lora", "full"), help="default: the preset's")
-    run.add_argument("--lr", type=float, help="learning rate; default: the preset's")
-    run.add_argument("--pseudo-queries", type=int, metavar="K", help="captions the model writes for each uncaptioned image")
-    run.add_argument("--memorize-epochs", type=int, metavar="N")
-    run.add_argument("--retrieve-epochs", type=int, metavar="N")
-    run.add_argument("--train-images", type=int, metavar="N", help="Picturebook only: size of the training split")
-    run.add_argument("--test-images", type=int, metavar="N", help="Picturebook only: size of the test gallery")
+    _add_recipe(run)
     run.set_defaults(do=_run)
+
+    compare = commands.add_parser("compare", help="run every identifier kind with one recipe; writes the table of them")
+    compare.add_argument("--kinds", default="all", help="all (default), or some of them, with commas: atomic,structured")
+    compare.add_argument("--out", metavar="DIR", default="runs/compare",
+                         help="DIR/KIND, DIR/comparison.md and .json; a kind finished there with the same settings is not run "
+                              "again (default: runs/compare)")
+    _add_recipe(compare)
+    compare.set_defaults(do=_compare)
 
     search = commands.add_parser("search", help="ask a saved retriever; prints the ranking, writes a picture of it")
     search.add_argument("retriever", metavar="DIR", help="what `run --out` was given, or the retriever folder in it")
     search.add_argument("query")
     search.add_argument("-k", type=int, default=5, help="how many pictures (default 5)")
+    search.add_argument("--rerank", choices=("clip",), help="put what the beam found in CLIP's order (the hybrid)")
     search.add_argument("--images", metavar="DIR", help="where the pictures are, if they were moved since")
     search.add_argument("--png", metavar="FILE", help="where the picture goes (default: runs/search.png)")
     search.set_defaults(do=_search)
@@ -76,14 +75,28 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    from .corpus import ImageCaptionCorpus
-    from .pipeline import run
-    from .presets import get_preset
-    from .reporting import results_table
-    from .session import quiet
+def _add_recipe(command: argparse.ArgumentParser) -> None:
+    """What `run` and `compare` have in common: which images, and how they are learned."""
+    command.add_argument("--preset", help="tiny (default), colab or paper; else the variable GCR_PRESET")
+    command.add_argument("--protocol", default="karpathy", help="karpathy (default) or heldout-caption")
+    command.add_argument("--karpathy", metavar="JSON", help="a Karpathy split file (Flickr8k, Flickr30K, MS-COCO)")
+    command.add_argument("--images", metavar="DIR", help="the folder of its images; alone: a folder of pictures without captions")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--schedule", choices=("sequential", "joint"), help="default: the preset's")
+    command.add_argument("--trainable", choices=("lora", "full"), help="default: the preset's")
+    command.add_argument("--lr", type=float, help="learning rate; default: the preset's")
+    command.add_argument("--pseudo-queries", type=int, metavar="K", help="captions the model writes for each uncaptioned image")
+    command.add_argument("--memorize-epochs", type=int, metavar="N")
+    command.add_argument("--retrieve-epochs", type=int, metavar="N")
+    command.add_argument("--train-images", type=int, metavar="N", help="Picturebook only: size of the training split")
+    command.add_argument("--test-images", type=int, metavar="N", help="Picturebook only: size of the test gallery")
 
-    quiet()
+
+def _asked_for(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, str]]:
+    """(preset, corpus, where its pictures are) as the options say."""
+    from .corpus import ImageCaptionCorpus
+    from .presets import get_preset
+
     preset = get_preset(arguments.preset)
     changes = {"schedule": arguments.schedule, "trainable": arguments.trainable, "lr": arguments.lr,
                "memorize_epochs": arguments.memorize_epochs, "retrieve_epochs": arguments.retrieve_epochs,
@@ -105,6 +118,16 @@ def _run(arguments: argparse.Namespace) -> int:
         corpus = ImageCaptionCorpus.from_picturebook(preset.n_train if train is None else train, preset.n_val,
                                                      preset.n_test if test is None else test, seed=0)
         about = {"source": "picturebook"}
+    return preset, corpus, about
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from .pipeline import run
+    from .reporting import results_table
+    from .session import quiet
+
+    quiet()
+    preset, corpus, about = _asked_for(arguments)
     out = Path(arguments.out or f"runs/{arguments.identifier}")
     print(f"{corpus!r}, preset {preset.name}, identifier {arguments.identifier}, protocol {arguments.protocol}")
     results = run(corpus, preset, identifier=arguments.identifier, protocol=arguments.protocol, seed=arguments.seed, out=out,
@@ -112,6 +135,23 @@ def _run(arguments: argparse.Namespace) -> int:
     print(results_table([results]))
     print(f"written: {out / 'results.json'} and {out / 'retriever'}; ask it: "
           f'python -m gcr_tutorial search {out} "your words"')
+    return 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from .comparison import compare
+    from .identifiers import KINDS
+    from .reporting import comparison_table
+    from .session import quiet
+
+    quiet()
+    kinds = KINDS if arguments.kinds == "all" else tuple(kind.strip() for kind in arguments.kinds.split(","))
+    preset, corpus, about = _asked_for(arguments)
+    out = Path(arguments.out)
+    print(f"{corpus!r}, preset {preset.name}, protocol {arguments.protocol}, identifiers {', '.join(kinds)}")
+    runs = compare(corpus, preset, kinds, out, protocol=arguments.protocol, seed=arguments.seed, about=about)
+    print(comparison_table(runs))
+    print(f"written: {out / 'comparison.md'} and {out / 'comparison.json'}")
     return 0
 
 
@@ -124,9 +164,9 @@ def _search(arguments: argparse.Namespace) -> int:
     folder = Path(arguments.retriever)
     folder = folder / "retriever" if (folder / "retriever").is_dir() else folder
     retriever = GenerativeRetriever.from_pretrained(folder)
-    hits = retriever.search(arguments.query, arguments.k)
+    hits = retriever.search(arguments.query, arguments.k, rerank=arguments.rerank)
     for rank, hit in enumerate(hits, 1):
-        print(f"{rank:3d}. {hit.image_id}  log p = {hit.score:.2f}")
+        print(f"{rank:3d}. {hit.image_id}  {'log p' if arguments.rerank is None else 'cosine'} = {hit.score:.2f}")
     target = Path(arguments.png or "runs/search.png")
     save_ranking(target, arguments.query, [(picture_of(retriever, hit, arguments.images), hit) for hit in hits])
     print(f"written: {target}")

@@ -125,9 +125,10 @@ class TargetLoss(nn.Module):
 def train(backbone: Backbone, examples: Sequence[Example], *, epochs: int, recipe: Recipe,
           features: torch.Tensor | None = None, seed: int = 0,
           callback: Callable[[int, int, float], None] | None = None, checkpoint: str | Path | None = None,
-          checkpoint_seconds: float = 60.0) -> tuple[list[float], float]:
+          checkpoint_seconds: float = 60.0, loss_model: nn.Module | None = None) -> tuple[list[float], float]:
     """Train what is trainable in `backbone.model` (see `adapt`); returns the loss of every step and the seconds taken.
 
+    `loss_model` takes the batches (see `collate`) to a loss, and is trained itself: TargetLoss, unless another is given.
     `callback(step, total, loss)` is called after each step. With `checkpoint` (a file) the state is saved every
     `checkpoint_seconds`; started again with the same arguments, training goes on from there to the same result.
     """
@@ -138,12 +139,13 @@ def train(backbone: Backbone, examples: Sequence[Example], *, epochs: int, recip
     batches = length_bucketed_batches(lengths, recipe.batch_size, epochs, seed)
     batches = batches[accelerator.process_index :: accelerator.num_processes]
     total = len(batches)
-    groups = parameter_groups(backbone.model, recipe.lr, recipe.token_lr, recipe.weight_decay)
+    loss_model = loss_model or TargetLoss(backbone, recipe.label_smoothing)
+    groups = parameter_groups(loss_model, recipe.lr, recipe.token_lr, recipe.weight_decay)
     optimizer = torch.optim.AdamW(groups, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(recipe.warmup, total // recipe.accumulation))
-    loss_model, optimizer = accelerator.prepare(TargetLoss(backbone, recipe.label_smoothing), optimizer)
+    loss_model, optimizer = accelerator.prepare(loss_model, optimizer)
     signature = f"{recipe} seed={seed} batches={total} data={crc32(repr(list(examples)).encode())}"
-    run = TrainingState(checkpoint, backbone.model, optimizer, schedule, signature)
+    run = TrainingState(checkpoint, accelerator.unwrap_model(loss_model), optimizer, schedule, signature)
     losses, seconds = run.restore()
     started = saved = time.monotonic()
 
@@ -206,9 +208,7 @@ def _stages(backbone: Backbone, targets: Sequence[Sequence[int]], queries: Seque
             recipe: Recipe) -> Iterator[tuple[str, list[Example], int]]:
     """(name, examples, epochs) of each stage with anything to learn. Both schedules see the same examples as often."""
     memorize, retrieve = memorize_examples(backbone, targets), retrieve_examples(backbone, queries, targets)
-    epochs = recipe.retrieve_epochs
-    if retrieve and epochs:
-        epochs = max(epochs, math.ceil(recipe.least_steps * recipe.batch_size / len(retrieve)))
+    epochs = retrieve_epochs(recipe, len(retrieve))
     if recipe.schedule == "joint" and retrieve and epochs:
         copies = round(recipe.memorize_epochs / recipe.retrieve_epochs * len(memorize))
         yield "joint", retrieve + _cycle(memorize, copies), epochs
@@ -218,6 +218,13 @@ def _stages(backbone: Backbone, targets: Sequence[Sequence[int]], queries: Seque
     if retrieve and epochs:
         mixed_in = _cycle(memorize, round(recipe.memorize_share * len(retrieve)))
         yield "retrieve", retrieve + mixed_in, epochs
+
+
+def retrieve_epochs(recipe: Recipe, n_queries: int) -> int:
+    """Passes over `n_queries` queries: `recipe.retrieve_epochs`, or as many more as `recipe.least_steps` asks for."""
+    if not n_queries or not recipe.retrieve_epochs:
+        return 0
+    return max(recipe.retrieve_epochs, math.ceil(recipe.least_steps * recipe.batch_size / n_queries))
 
 
 def _cycle(examples: list[Example], count: int) -> list[Example]:

@@ -21,7 +21,7 @@ from gcr_tutorial.adaptation import adapt, finish
 from gcr_tutorial.adapters import load_adapter, save_adapter
 from gcr_tutorial.backbone import MEMORIZE_INSTRUCTION, Backbone, add_tokens, load_backbone, prompt_ids, prompt_text, save_backbone
 from gcr_tutorial.batching import Example, collate
-from gcr_tutorial.decoding import left_pad, trie_search
+from gcr_tutorial.decoding import constrained_beam_search, left_pad, trie_search
 from gcr_tutorial.features import grid_positions, image_features, model_inputs
 from gcr_tutorial.pseudo_queries import sample_captions
 from gcr_tutorial.training import Recipe, TargetLoss, fine_tune, memorize_examples, retrieve_examples, retrieve_prompts, target_ids
@@ -34,7 +34,7 @@ KINDS = [(family, True) for family in FAMILIES] + [(family, False) for family in
 N = 20
 VECTORS = {"qwen2_5_vl": 9, "qwen3_vl": 9}  # of a picture of 24 px: 3 x 3 patches after merging; the others make 4
 END = {"idefics3": "<end_of_utterance>", "smolvlm": "<end_of_utterance>", "gemma3": "<end_of_turn>"}
-RECIPE = Recipe(rank=16, lr=1e-2, token_lr=5e-2, batch_size=20, memorize_epochs=30, retrieve_epochs=30, memorize_share=0.5)
+RECIPE = Recipe(rank=16, lr=5e-3, token_lr=5e-2, batch_size=20, memorize_epochs=30, retrieve_epochs=60, memorize_share=0.5)
 
 
 @pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind[0] + ("" if kind[1] else "-untied"))
@@ -205,6 +205,19 @@ def test_twenty_pictures_are_memorized_and_found(kind):
     log_probs = logits_of(backbone, [example], None)[0].log_softmax(-1)
     own = sum(log_probs[i, token].item() for i, token in enumerate(example.target_ids))
     assert found[0][0][1] == pytest.approx(own, abs=1e-4)
+
+
+@pytest.mark.parametrize("beams", [3, N])
+def test_the_fast_decoder_finds_what_generate_finds(kind, beams):
+    backbone, targets, queries, _ = trained(*kind)
+    texts = [*dict.fromkeys(text for text, _ in queries[:6]), "a dog", "girl " * 12]  # of unlike length; two never learned
+    trie, prompts = TrieIndex.build(targets), retrieve_prompts(backbone, texts)
+    expected = search(backbone, texts, targets, beams)
+    for inputs in (prompts, left_pad(prompts, backbone.pad_id)):
+        found = constrained_beam_search(backbone.model, inputs, trie, beams, pad_id=backbone.pad_id)
+        for mine, theirs in zip(found, expected, strict=True):
+            assert [row for row, _ in mine] == [row for row, _ in theirs]
+            assert [score for _, score in mine] == pytest.approx([score for _, score in theirs], abs=2e-4)
 
 
 def test_only_the_language_model_and_the_new_rows_were_trained(kind):

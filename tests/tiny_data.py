@@ -59,9 +59,9 @@ def data_folder() -> Path:
 
 def command(*arguments: str, data: Path | None = None) -> tuple[int, str, str]:
     """(exit status, stdout, stderr) of `python -m gcr_tutorial ...`, on the tiny data unless `data` is another folder."""
-    out, err = io.StringIO(), io.StringIO()
+    data, out, err = data or data_folder(), io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        patch.setenv("GCR_DATA", str(data or data_folder()))
+        patch.setenv("GCR_DATA", str(data))
         status = main(list(arguments))
     return status, out.getvalue(), err.getvalue()
 
