@@ -44,6 +44,7 @@ from gcr_tutorial.decoding import (  # noqa: E402
     rank_gallery,
     trie_search,
 )
+from gcr_tutorial.decoding.scoring import ChildScorer  # noqa: E402
 from gcr_tutorial.decoding.token_tree import TokenTree  # noqa: E402
 from gcr_tutorial.trie import TrieIndex  # noqa: E402
 
@@ -262,21 +263,33 @@ def trie_share(model, prompts, trie: TrieIndex, beams: int, batch_size: int) -> 
     return spent / total
 
 
-def evaluated_tokens(work: Callable[[], Any]) -> int:
-    """Tokens that go through the model, prompts included, in a search of ours."""
-    count, forward = 0, TokenTree._forward
+def evaluated_tokens(work: Callable[[], Any]) -> tuple[int, int]:
+    """(tokens that go through the model, prompts included; prefixes that its head scores) in a search of ours."""
+    tokens, scored, forward, score = 0, 0, TokenTree._forward, ChildScorer.__call__
 
     def counted(self, row, *rest):
-        nonlocal count
-        count += len(row)
+        nonlocal tokens
+        tokens += len(row)
         return forward(self, row, *rest)
 
-    TokenTree._forward = counted
+    def counted_too(self, hidden, *rest):
+        nonlocal scored
+        scored += len(hidden)
+        return score(self, hidden, *rest)
+
+    TokenTree._forward, ChildScorer.__call__ = counted, counted_too
     try:
         work()
     finally:
-        TokenTree._forward = forward
-    return count
+        TokenTree._forward, ChildScorer.__call__ = forward, score
+    return tokens, scored
+
+
+def multiplications(model, tokens: float, scored: float) -> float:
+    """Of `tokens` through the layers' matrices and `scored` hidden states through the head (attention left out)."""
+    head = model.get_output_embeddings().weight.numel()
+    layers = sum(p.numel() for p in model.get_decoder().layers.parameters() if p.dim() == 2)
+    return tokens * layers + scored * head
 
 
 def measure(name: str, galleries: Sequence[int], beam_counts: Sequence[int], n_queries: int, repeats: int,
@@ -312,6 +325,9 @@ def measure(name: str, galleries: Sequence[int], beam_counts: Sequence[int], n_q
                             raise SystemExit(f"{name}, {gallery} images, {beams} beams, query {i}: {side!r} found "
                                              f"{answers[side][i][:3]} ..., {SIDES[0]!r} {answers[SIDES[0]][i][:3]} ...")
                         ties += 1
+            tokens, scored = evaluated_tokens(lambda: sides["ours"](model, asked, beams, sizes["ours", beams]))
+            live = min(beams, gallery)
+            generated = live * sum(len(prompt) + trie.depth - 1 for prompt in asked)  # each beam has a prompt of its own
             row = {
                 "model": name, "gallery": gallery, "beams": beams, "queries": len(asked),
                 "queries_per_s": {side: summary(times[side]) for side in SIDES},
@@ -319,10 +335,9 @@ def measure(name: str, galleries: Sequence[int], beam_counts: Sequence[int], n_q
                 "speedup": {side: summary([a / b for a, b in zip(times["ours"], times[side])]) for side in SIDES[:2]},
                 "peak_mib": {side: round(peak_mib(lambda: sides[side](model, asked, beams, sizes[side, beams])))
                              for side in SIDES},
-                "tokens_per_query": {
-                    "ours": round(evaluated_tokens(lambda: sides["ours"](model, asked, beams, sizes["ours", beams]))
-                                  / len(asked), 1),
-                    "generate": round(beams * (statistics.mean(map(len, asked)) + trie.depth - 1), 1)},
+                "tokens_per_query": {"ours": round(tokens / len(asked), 1), "generate": round(generated / len(asked), 1)},
+                "work_saved": round(multiplications(model, generated, live * trie.depth * len(asked))
+                                    / multiplications(model, tokens, scored), 2),
                 "trie_share": round(trie_share(model, asked, trie, beams, sizes["ours", beams]), 4),
                 "trie_mib": round(trie.nbytes / 2**20, 2), "dictionary_mib": round(dictionary_mib, 1),
                 "trie_build_s": round(trie_seconds, 2), "excused_ties": ties,
@@ -344,11 +359,12 @@ def line(row: dict[str, Any]) -> str:
     spread = faster[SIDES[0]]
     return (f"{row['model']:<6}{row['gallery']:>9,}{row['beams']:>6}{rates}{spread['median']:>8.2f}x "
             f"({spread['least']:.2f}-{spread['greatest']:.2f}){faster[SIDES[1]]['median']:>7.2f}x"
-            f"{row['tokens_per_query']['generate']:>9.0f}{row['tokens_per_query']['ours']:>7.0f}{row['trie_share']:>8.1%}")
+            f"{row['tokens_per_query']['generate']:>9.0f}{row['tokens_per_query']['ours']:>7.0f}"
+            f"{row['work_saved']:>6.2f}x{row['trie_share']:>8.1%}")
 
 
 HEADER = (f"{'model':<6}{'gallery':>9}{'beams':>6}" + "".join(f"{side + '/batch':>14}" for side in SIDES)
-          + f"{'vs prefix fn':>21}{'vs proc':>8}{'tokens':>9}{'ours':>7}{'trie':>8}")
+          + f"{'vs prefix fn':>21}{'vs proc':>8}{'tokens':>9}{'ours':>7}{'work':>7}{'trie':>8}")
 
 
 def trained(n_queries: int, repeats: int) -> dict[str, Any] | None:
@@ -380,12 +396,12 @@ def trained(n_queries: int, repeats: int) -> dict[str, Any] | None:
             if repeat:  # the first warms up
                 times[way].append(len(prompts) / took)
     answers = {way: search() for way, (_, search) in ways.items()}
-    prompt_tokens = evaluated_tokens(lambda: constrained_beam_search(model, prompts, TrieIndex.build([[END]]), 1))
+    prompt_tokens, _ = evaluated_tokens(lambda: constrained_beam_search(model, prompts, TrieIndex.build([[END]]), 1))
     rows = []
     for way, (k, search) in ways.items():
         exact = answers[f"exact_top_k, k = {k}"]
         same = statistics.mean(len({p for p, _ in a} & {p for p, _ in b}) / k for a, b in zip(answers[way], exact))
-        prefixes = (evaluated_tokens(search) - prompt_tokens) / len(prompts)
+        prefixes = (evaluated_tokens(search)[0] - prompt_tokens) / len(prompts)
         rows.append({"way": way, "k": k, "prefixes_per_query": round(prefixes, 1), "queries_per_s": summary(times[way]),
                      "of_true_top_k": round(same, 4)})
         print(f"{way:<32}{prefixes:>8.1f} prefixes a query{rows[-1]['queries_per_s']['median']:>9.1f} queries/s"
@@ -409,17 +425,19 @@ def markdown(report: dict[str, Any]) -> str:
            f"float32, random weights, prompts of {report['prompt_tokens']['least']}-{report['prompt_tokens']['greatest']} "
            f"tokens (mean {report['prompt_tokens']['mean']}; the chat template around 12-word queries). Queries/s: median of "
            f"{report['repeats']} interleaved repeats; speed-up: median (least-greatest) of the repeats' ratios. Every side at "
-           "its own best batch size; all sides gave the same answers.", "",
+           "its own best batch size; all sides gave the same answers. Work saved: multiplications of generate over ours, "
+           "which is what code that is equally good at multiplying matrices can gain; random weights give nearly even "
+           "scores, so no prefix is ever far enough behind to be skipped.", "",
            "| model | gallery | beams | prefix fn | processor | ours | ours / prefix fn | ours / processor | tokens a query: "
-           "generate | ours | peak MiB: prefix fn | ours | trie's share |",
-           "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
+           "generate | ours | work saved | peak MiB: prefix fn | ours | trie's share |",
+           "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
     for row in report["grid"]:
         rate, faster = row["queries_per_s"], row["speedup"]
         one = faster[SIDES[0]]
         out.append(f"| {row['model']} | {row['gallery']:,} | {row['beams']} | "
                    + " | ".join(f"{rate[side]['median']:.2f}" for side in SIDES)
                    + f" | **{one['median']:.2f}** ({one['least']:.2f}-{one['greatest']:.2f}) | {faster[SIDES[1]]['median']:.2f} | "
-                   f"{row['tokens_per_query']['generate']:.0f} | {row['tokens_per_query']['ours']:.0f} | "
+                   f"{row['tokens_per_query']['generate']:.0f} | {row['tokens_per_query']['ours']:.0f} | {row['work_saved']:.2f} | "
                    f"{row['peak_mib']['prefix fn']} | {row['peak_mib']['ours']} | {row['trie_share']:.1%} |")
     out += ["", "The trie of each gallery in MiB (TrieIndex / nested dictionaries): " + "; ".join(
         f"{gallery:,}: {row['trie_mib']} / {row['dictionary_mib']}" for gallery, row in
