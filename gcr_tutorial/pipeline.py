@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from . import processes
 from .backbone import Backbone, add_tokens, load_backbone
 from .clip_baseline import embed_images, embed_texts, load_clip, zero_shot_rankings
 from .corpus import ImageCaptionCorpus, RetrievalTask, make_task
@@ -26,9 +27,11 @@ from .evaluation import bm25_rankings, chance_recall, map_at_r, oracle_recall, r
 from .features import image_features
 from .identifiers import KINDS, make_identifiers
 from .presets import Preset
+from .provenance import settings_of
 from .pseudo_queries import fine_tune_captioner, generate_pseudo_queries, keep_agreeing
 from .retriever import GenerativeRetriever
 from .training import fine_tune, target_ids
+from .unfinished import UnfinishedRun, complete_run
 
 KS = (1, 5, 10)
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "open_clip_torch", "numpy", "pillow")
@@ -37,9 +40,10 @@ Progress = Callable[[str], None]
 
 @dataclass
 class Timer:
-    """Wall-clock seconds of each stage, with a line when one ends."""
+    """Wall-clock seconds of each stage, with a line when one ends. `unfinished` is where `keep` keeps."""
 
     progress: Progress
+    unfinished: UnfinishedRun | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     def __call__(self, stage: str, work: Callable[[], Any]) -> Any:
@@ -48,6 +52,16 @@ class Timer:
         self.seconds[stage] = round(time.perf_counter() - started, 2)
         self.progress(f"[{sum(self.seconds.values()):6.1f} s] {stage}: {self.seconds[stage]:.1f} s")
         return result
+
+    def keep(self, stage: str, work: Callable[[], Any]) -> Any:
+        """The same, for work that an interrupted run need not do again: its result and seconds are kept."""
+        if self.unfinished is None:
+            return self(stage, work)
+        made = self.unfinished.keep(stage, lambda: {"result": self(stage, work), "seconds": self.seconds[stage]})
+        if stage not in self.seconds:
+            self.progress(f"  {stage}: as before the interruption")
+        self.seconds[stage] = made["seconds"]
+        return made["result"]
 
 
 def every(seconds: float, progress: Progress) -> Callable[..., None]:
@@ -81,27 +95,44 @@ def training_queries(task: RetrievalTask, row_of: dict[int, int], pseudo: list[l
 
 
 def run(corpus: ImageCaptionCorpus, preset: Preset, *, identifier: str = "atomic", protocol: str = "karpathy", seed: int = 0,
-        out: str | Path | None = None, progress: Progress = print, about: dict | None = None) -> dict[str, Any]:
+        out: str | Path | None = None, progress: Progress = print, about: dict | None = None, resume: bool = False,
+        checkpoint_seconds: float | None = 60.0, checkpoint_steps: int | None = None) -> dict[str, Any]:
     """Memorize the corpus under identifiers of a kind and measure retrieval; returns what `results.json` holds.
 
-    With `out`, writes `out/results.json` and `out/retriever/`. The same seed on the same machine gives the same recalls.
+    With `out`, writes `out/results.json` and `out/retriever/`, and until these are complete `out/checkpoints/`, as often as
+    told: with `resume` an interrupted run goes on from there, on the same machine to the same weights, and a complete one
+    is left as it is. The same seed on the same machine gives the same recalls. Started by `accelerate launch`, the work is
+    shared by many processes; only the first one writes and reports.
     Raises ValueError or FileNotFoundError, before any work, for a kind, protocol, backbone or folder that cannot be used.
     """
     if identifier not in KINDS:
         raise ValueError(f"unknown identifier kind {identifier!r}: choose one of {', '.join(KINDS)}")
     torch.manual_seed(seed)
-    timer, task = Timer(progress), make_task(corpus, protocol, seed)
+    processes.start()
+    timer, task = Timer(progress if processes.is_main() else lambda line: None), make_task(corpus, protocol, seed)
+    progress = timer.progress
+    settings = settings_of(corpus, preset, identifier, protocol, seed)
+    if out is not None and resume and (done := complete_run(out, settings)) is not None:
+        progress(f"{out} holds this run already, complete")
+        return done
     row_of = {image: row for row, image in enumerate(task.memorize)}
     backbone = timer("load backbone", lambda: load_backbone(preset.backbone_path))
     clip = timer("load CLIP", lambda: load_clip(preset.clip_path))
     if out is not None:
-        Path(out).mkdir(parents=True, exist_ok=True)
+        timer.unfinished = UnfinishedRun(out, settings, resume)
+    saving = {"checkpoint_seconds": checkpoint_seconds, "checkpoint_steps": checkpoint_steps,
+              "checkpoint": timer.unfinished and timer.unfinished.training}
     size = preset.image_size
-    features = timer("vision features", lambda: image_features(
+    features = timer.keep("vision features", lambda: image_features(
         backbone, pictures(corpus, task.memorize, size), preset.feature_batch))  # (N, S, H)
     pseudo_rows = [row_of[image] for image in task.uncaptioned]
-    embeddings = timer("CLIP embeddings", lambda: embed_images(clip, pictures(corpus, task.memorize, size)))  # (N, D)
-    pseudo = timer("pseudo-queries", lambda: keep_agreeing(
+    embeddings = timer.keep("CLIP embeddings", lambda: embed_images(clip, pictures(corpus, task.memorize, size)))  # (N, D)
+    if preset.caption_epochs and preset.pseudo_queries and task.uncaptioned and task.train_queries:
+        timer("captioning", lambda: fine_tune_captioner(
+            backbone, [(query.text, row_of[query.image]) for query in task.train_queries], features=features,
+            epochs=preset.caption_epochs, recipe=replace(preset.recipe, schedule="sequential"), seed=seed,
+            progress=every(10, progress), **saving))
+    pseudo = timer.keep("pseudo-queries", lambda: keep_agreeing(
         write_pseudo_queries(backbone, features, task, row_of, preset, seed, progress), embeddings[pseudo_rows],
         lambda texts: embed_texts(clip, texts), preset.pseudo_queries))
     identifiers = timer("identifiers", lambda: make_identifiers(
@@ -110,7 +141,7 @@ def run(corpus: ImageCaptionCorpus, preset: Preset, *, identifier: str = "atomic
     queries = training_queries(task, row_of, pseudo, pseudo_rows)
     started = time.perf_counter()
     history = fine_tune(backbone, target_ids(backbone, identifiers.codes), queries, features=features, recipe=preset.recipe,
-                        seed=seed, progress=every(10, progress))
+                        seed=seed, progress=every(10, progress), **saving)
     timer.seconds.update({stage: round(seconds, 2) for stage, seconds in history.seconds.items()})
     progress(f"[{sum(timer.seconds.values()):6.1f} s] fine-tuning: {time.perf_counter() - started:.1f} s")
     gallery = tuple(row_of[image] for image in task.gallery)
@@ -127,24 +158,22 @@ def run(corpus: ImageCaptionCorpus, preset: Preset, *, identifier: str = "atomic
         "n_pseudo_queries": sum(map(len, pseudo)), **measured,
         "seconds": timer.seconds, "peak_memory_gb": peak_memory_gb(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "losses": {stage: thin(losses) for stage, losses in history.losses.items()},
+        "settings": settings, "losses": {stage: thin(losses) for stage, losses in history.losses.items()},
     }
-    if out is not None:
+    if out is not None and processes.is_main():
         write_results(Path(out), retriever, results)
+        timer.unfinished.complete()
+    processes.wait()
     return results
 
 
 def write_pseudo_queries(backbone: Backbone, features: torch.Tensor, task: RetrievalTask, row_of: dict[int, int],
                          preset: Preset, seed: int, progress: Progress) -> list[list[str]]:
-    """`preset.pseudo_samples` captions that the model writes for each image without human ones, after a captioning step
-    where the preset asks; the pipeline keeps those that agree best with the image."""
+    """`preset.pseudo_samples` captions that the model writes for each image without human ones; the pipeline keeps those
+    that agree best with the image."""
     rows = [row_of[image] for image in task.uncaptioned]
     if not rows or not preset.pseudo_queries:
         return [[] for _ in rows]
-    if preset.caption_epochs and task.train_queries:
-        captions = [(query.text, row_of[query.image]) for query in task.train_queries]
-        fine_tune_captioner(backbone, captions, features=features, epochs=preset.caption_epochs, seed=seed,
-                            recipe=replace(preset.recipe, schedule="sequential"), progress=every(10, progress))
     report = every(10, progress)
     return generate_pseudo_queries(backbone, features[rows], max(preset.pseudo_queries, preset.pseudo_samples), seed,
                                    progress=lambda done, total: report("pseudo-queries", done, total))
@@ -159,11 +188,12 @@ def measure(retriever: GenerativeRetriever, corpus: ImageCaptionCorpus, task: Re
     targets = [row_of[query.image] for query in task.eval_queries]
     gallery, everything = list(retriever.gallery), list(range(len(task.memorize)))
     report = every(10, timer.progress)
-    hits = timer("search", lambda: retriever.rank(texts, max(KS), rows=gallery, progress=partial(report, "search")))
+    hits = timer("search", lambda: processes.share_out(texts, lambda share: retriever.rank(
+        share, max(KS), rows=gallery, progress=partial(report, "search"))))
     rankings = [[hit.row for hit in found] for found in hits]
     result: dict[str, Any] = {"recall": recall_at_k(rankings, targets, KS)}
-    full = hits if len(gallery) == len(everything) else timer("search the full gallery", lambda: retriever.rank(
-        texts, max(KS), rows=everything, progress=partial(report, "search the full gallery")))
+    full = hits if len(gallery) == len(everything) else timer("search the full gallery", lambda: processes.share_out(
+        texts, lambda share: retriever.rank(share, max(KS), rows=everything, progress=partial(report, "search the full gallery"))))
     result["recall_full_gallery"] = recall_at_k([[hit.row for hit in found] for found in full], targets, KS)
     result["valid_rate"] = valid_rate(rankings, set(gallery), min(max(KS), len(gallery)))
 
