@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedType
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from torch import nn
 
@@ -46,6 +47,16 @@ def warmup_cosine(warmup: float, total: int) -> Callable[[int], float]:
         return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rising) / max(1, total - rising))))
 
     return factor
+
+
+def new_accelerator(device: torch.device, mixed_precision: str) -> Accelerator:
+    """What spreads training over the processes of this run. Raises ValueError for sharded weights (FSDP, DeepSpeed), which
+    could be neither saved nor searched with yet."""
+    accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=mixed_precision)
+    if accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED):
+        raise ValueError(f"{accelerator.distributed_type.value} splits the weights, which is not supported yet: launch with "
+                         "data/accelerate/many_gpus.yaml")
+    return accelerator
 
 
 class BatchGradient:

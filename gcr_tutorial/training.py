@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
 from torch import nn
 
 from . import processes
@@ -22,7 +21,7 @@ from .backbone import (CAPTION_INSTRUCTION, MEMORIZE_INSTRUCTION, RETRIEVE_INSTR
                        prompt_text)
 from .batching import Example, collate, length_bucketed_batches
 from .features import merge_features
-from .optimization import BatchGradient, parameter_groups, warmup_cosine
+from .optimization import BatchGradient, new_accelerator, parameter_groups, warmup_cosine
 from .training_state import TrainingState, fingerprint
 
 
@@ -145,7 +144,7 @@ def train(backbone: Backbone, examples: Sequence[Example], *, epochs: int, recip
     same arguments, training goes on from there to the same result. Raises FloatingPointError where the loss is no number,
     MemoryError where not even one example fits, Interrupted after SIGTERM or Ctrl-C.
     """
-    accelerator = Accelerator(cpu=backbone.device.type == "cpu", mixed_precision=recipe.mixed_precision)
+    accelerator = new_accelerator(backbone.device, recipe.mixed_precision)
     batches = length_bucketed_batches([len(example) for example in examples], recipe.batch_size, epochs, seed)
     loss_model = loss_model or TargetLoss(backbone, recipe.label_smoothing)
     optimizer = torch.optim.AdamW(parameter_groups(loss_model, recipe.lr, recipe.token_lr, recipe.weight_decay), fused=True)
