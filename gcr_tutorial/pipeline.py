@@ -193,7 +193,8 @@ def measure(retriever: GenerativeRetriever, corpus: ImageCaptionCorpus, task: Re
     rankings = [[hit.row for hit in found] for found in hits]
     result: dict[str, Any] = {"recall": recall_at_k(rankings, targets, KS)}
     full = hits if len(gallery) == len(everything) else timer("search the full gallery", lambda: processes.share_out(
-        texts, lambda share: retriever.rank(share, max(KS), rows=everything, progress=partial(report, "search the full gallery"))))
+        texts, lambda share: retriever.rank(share, max(KS), rows=everything,
+                                            progress=partial(report, "search the full gallery"))))
     result["recall_full_gallery"] = recall_at_k([[hit.row for hit in found] for found in full], targets, KS)
     result["valid_rate"] = valid_rate(rankings, set(gallery), min(max(KS), len(gallery)))
 

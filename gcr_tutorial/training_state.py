@@ -66,8 +66,8 @@ class TrainingState:
             return []
         told = differences(state["settings"], self.settings)
         if told or state["weights"].keys() != self.weights.keys():
-            raise ValueError(f"{self.path} is a checkpoint of another run: {'; '.join(told) or 'other weights train'}. Go on "
-                             "with the same settings, or delete it to start anew")
+            raise ValueError(f"{self.path} is a checkpoint of another run: {'; '.join(told) or 'other weights train'}. "
+                             "Go on with the same settings, or delete it to start anew")
         with torch.no_grad():
             for name, weight in self.weights.items():
                 weight.copy_(state["weights"][name])
@@ -101,7 +101,8 @@ class TrainingState:
 
     def check(self, loss: float, norm: torch.Tensor) -> None:
         """Raises FloatingPointError, before the weights are changed, where the loss or the gradient is no number."""
-        if not math.isfinite(loss) or (self.scaler is None and not math.isfinite(norm)):  # a scaler skips such a step itself
+        unscaled = self.scaler is None  # a scaler skips a step whose gradient is no number itself
+        if not math.isfinite(loss) or (unscaled and not math.isfinite(norm)):
             kept = f"; the state after step {self.saved_steps} is in {self.path}" if self.saved_steps else ""
             raise FloatingPointError(f"the loss became {loss:.3g} and its gradient {float(norm):.3g}: start anew with a lower "
                                      f"learning rate (--lr){kept}")

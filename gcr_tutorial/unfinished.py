@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from . import processes
 from .checkpoints import differences, load_checkpoint, save_checkpoint
 from .files import write_text
@@ -36,8 +38,8 @@ class UnfinishedRun:
         if goes_on:
             refuse_others(self.folder, json.loads(asked.read_text(encoding="utf-8")), settings)
         elif asked.is_file() and any(self.training.glob("*.safetensors")):
-            raise ValueError(f"{self.folder} holds an unfinished run: add --resume to go on with it, or delete that folder to "
-                             "start anew")
+            raise ValueError(f"{self.folder} holds an unfinished run: add --resume to go on with it, or delete that folder "
+                             "to start anew")
         processes.wait()  # every process has looked before one writes
         if processes.is_main() and not goes_on:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -78,7 +80,8 @@ def refuse_others(where: Path, saved: dict[str, Any], wanted: dict[str, Any]) ->
     """Raises ValueError, naming each option that differs, unless `saved` and `wanted` lead to the same result."""
     told = [line for line in differences(saved, wanted) if not line.startswith(FREE)]
     if told:
-        raise ValueError(f"{where} is of a run with other settings: {'; '.join(told)}. Ask for the same, or give another --out")
+        raise ValueError(f"{where} is of a run with other settings: {'; '.join(told)}. Ask for the same, or give another "
+                         "--out")
 
 
 @contextmanager
@@ -86,7 +89,7 @@ def said_to_be_kept(out: str | Path) -> Iterator[None]:
     """Adds to an error raised inside the word that the run in `out` can go on, where there is something to go on from."""
     try:
         yield
-    except (OSError, MemoryError, RuntimeError, KeyboardInterrupt) as error:
+    except (OSError, MemoryError, RuntimeError, SafetensorError, KeyboardInterrupt) as error:
         if (Path(out) / "checkpoints" / "settings.json").is_file():
             error.add_note(f"what is done is kept in {Path(out) / 'checkpoints'}: go on with the same command and --resume")
         raise

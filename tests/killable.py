@@ -11,8 +11,8 @@ from pathlib import Path
 from tiny_data import data_folder
 
 HERE = Path(__file__).resolve().parent
-SMALL = ["--train-images", "10", "--test-images", "6", "--pseudo-queries", "2", "--batch-size", "8", "--memorize-epochs", "4",
-         "--retrieve-epochs", "3", "--rank", "4", "--checkpoint-steps", "1"]  # 8 + 24 steps
+SMALL = ["--train-images", "10", "--test-images", "6", "--pseudo-queries", "2", "--batch-size", "8", "--rank", "4",
+         "--memorize-epochs", "4", "--retrieve-epochs", "3", "--checkpoint-steps", "1"]  # 8 + 24 steps
 
 
 def _command(*arguments) -> None:
@@ -42,7 +42,8 @@ def start(arguments, folder: Path, work=_command, **environment) -> multiprocess
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), str(HERE.parent), before or ""])
     try:
-        process = context.Process(target=_child, args=(work, list(arguments), {"GCR_DATA": str(data_folder()), **environment}, folder))
+        environment = {"GCR_DATA": str(data_folder()), **environment}
+        process = context.Process(target=_child, args=(work, list(arguments), environment, folder))
         process.start()
     finally:
         os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
@@ -54,8 +55,8 @@ def start_many(arguments, folder: Path, count: int = 2, work=_command) -> list[m
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    return [start(arguments, folder, work, RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(count), LOCAL_WORLD_SIZE=str(count),
-                  MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port)) for rank in range(count)]
+    alike = {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    return [start(arguments, folder, work, RANK=str(rank), LOCAL_RANK=str(rank), **alike) for rank in range(count)]
 
 
 def outcome(out: Path) -> dict:

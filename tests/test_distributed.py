@@ -24,8 +24,8 @@ from tiny_data import data_folder, one_thread, scratch  # noqa: F401
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "data" / "accelerate"
 # 16 images: batches of 7 leave 2 over (memorize), and parts of unequal token counts. Structured: identifiers of two lengths.
-RUN = ["run", "--identifier", "structured", "--train-images", "10", "--test-images", "6", "--pseudo-queries", "2", "--batch-size",
-       "7", "--memorize-epochs", "2", "--retrieve-epochs", "2", "--rank", "4"]
+RUN = ["run", "--identifier", "structured", "--train-images", "10", "--test-images", "6", "--pseudo-queries", "2",
+       "--batch-size", "7", "--memorize-epochs", "2", "--retrieve-epochs", "2", "--rank", "4"]
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_two_processes_stopped_once_do_what_one_does(alone, tmp_path):
     many = start_many([*RUN, "--out", "run", "--resume", "--accumulation", "2"], tmp_path)
     for process in many:
         process.join()
-    assert [process.exitcode for process in many] == [0, 0], (tmp_path / "err0.txt").read_text() + (tmp_path / "err1.txt").read_text()
+    assert [process.exitcode for process in many] == [0, 0], [file.read_text() for file in tmp_path.glob("err*")]
     assert_same_run(alone, tmp_path / "run")
     said = (tmp_path / "out.txt").read_text()
     assert said.count("GRACE structured, 6 images") == said.count("written: ") == 1  # one of them talks
@@ -115,7 +115,8 @@ def test_a_killed_process_ends_the_run(tmp_path):
 @pytest.mark.soak
 def test_accelerate_launch_with_the_shipped_configuration(alone, tmp_path):
     environment = os.environ | {"GCR_DATA": str(data_folder()), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(CONFIGS / "cpu.yaml"), "-m", "gcr_tutorial"]
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(CONFIGS / "cpu.yaml"),
+               "-m", "gcr_tutorial"]
     done = subprocess.run([*command, *RUN, "--out", "run"], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("written: ") == 1
