@@ -8,8 +8,9 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-COMMANDS = ("run", "search", "pretrain", "doctor", "tutorial", "notebooks")
+COMMANDS = ("run", "compare", "search", "pretrain", "doctor", "tutorial", "notebooks")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -52,40 +53,25 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
 
     run = commands.add_parser("run", help="memorize a gallery, measure retrieval, save the retriever")
-    run.add_argument("--preset", help="tiny (default), colab or paper; else the variable GCR_PRESET")
-    run.add_argument("--identifier", default="atomic", help="atomic (default) or structured")
-    run.add_argument("--protocol", default="karpathy", help="karpathy (default) or heldout-caption")
-    run.add_argument("--karpathy", metavar="JSON", help="a Karpathy split file (Flickr8k, Flickr30K, MS-COCO)")
-    run.add_argument("--images", metavar="DIR", help="the folder of its images; alone: a folder of pictures without captions")
-    run.add_argument("--seed", type=int, default=0)
+    run.add_argument("--identifier", default="atomic", help="atomic (default), structured, numeric, string, semantic, "
+                     "residual or classifier")
     run.add_argument("--out", metavar="DIR", help="where results.json and the retriever go (default: runs/KIND)")
-    run.add_argument("--schedule", choices=("sequential", "joint"), help="default: the preset's")
-    run.add_argument("--trainable", choices=("lora", "full"), help="default: the preset's")
-    run.add_argument("--lr", type=float, help="learning rate; default: the preset's")
-    run.add_argument("--rank", type=int, metavar="R", help="of LoRA; default: the preset's")
-    run.add_argument("--batch-size", type=int, metavar="N", help="examples a step over all processes; default: the preset's")
-    run.add_argument("--accumulation", type=int, metavar="N", help="compute a batch in N parts: less memory, same result")
-    run.add_argument("--mixed-precision", choices=("no", "fp16", "bf16"), help="default: the preset's")
-    pseudo = run.add_mutually_exclusive_group()
-    pseudo.add_argument("--pseudo-queries", type=int, metavar="K", help="captions the model writes for each uncaptioned image")
-    pseudo.add_argument("--no-pseudo-queries", dest="pseudo_queries", action="store_const", const=0,
-                        help="learn to retrieve from people's captions alone")
-    memorize = run.add_mutually_exclusive_group()
-    memorize.add_argument("--memorize-epochs", type=int, metavar="N", help="default: the preset's")
-    memorize.add_argument("--no-memorize", dest="memorize_epochs", action="store_const", const=0,
-                          help="skip the memorize step: learn to retrieve only")
-    run.add_argument("--retrieve-epochs", type=int, metavar="N", help="default: the preset's")
-    run.add_argument("--resume", action="store_true", help="go on with the interrupted run in --out, if there is one")
-    run.add_argument("--checkpoint-seconds", type=float, default=60.0, metavar="S", help="save so often (default 60)")
-    run.add_argument("--checkpoint-steps", type=int, metavar="N", help="save it every N steps, too")
-    run.add_argument("--train-images", type=int, metavar="N", help="Picturebook only: size of the training split")
-    run.add_argument("--test-images", type=int, metavar="N", help="Picturebook only: size of the test gallery")
+    _add_recipe(run)
     run.set_defaults(do=_run)
+
+    compare = commands.add_parser("compare", help="run every identifier kind with one recipe; writes the table of them")
+    compare.add_argument("--kinds", default="all", help="all (default), or some of them, with commas: atomic,structured")
+    compare.add_argument("--out", metavar="DIR", default="runs/compare",
+                         help="DIR/KIND, DIR/comparison.md and .json; a kind finished there with the same settings is not run "
+                              "again (default: runs/compare)")
+    _add_recipe(compare)
+    compare.set_defaults(do=_compare)
 
     search = commands.add_parser("search", help="ask a saved retriever; prints the ranking, writes a picture of it")
     search.add_argument("retriever", metavar="DIR", help="what `run --out` was given, or the retriever folder in it")
     search.add_argument("query")
     search.add_argument("-k", type=int, default=5, help="how many pictures (default 5)")
+    search.add_argument("--rerank", choices=("clip",), help="put what the beam found in CLIP's order (the hybrid)")
     search.add_argument("--images", metavar="DIR", help="where the pictures are, if they were moved since")
     search.add_argument("--png", metavar="FILE", help="where the picture goes (default: runs/search.png)")
     search.set_defaults(do=_search)
@@ -112,16 +98,41 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    from . import processes
-    from .corpus import ImageCaptionCorpus
-    from .pipeline import run
-    from .presets import get_preset
-    from .reporting import results_table
-    from .session import quiet
-    from .unfinished import said_to_be_kept
+def _add_recipe(command: argparse.ArgumentParser) -> None:
+    """What `run` and `compare` have in common: which images, and how they are learned."""
+    command.add_argument("--preset", help="tiny (default), colab or paper; else the variable GCR_PRESET")
+    command.add_argument("--protocol", default="karpathy", help="karpathy (default) or heldout-caption")
+    command.add_argument("--karpathy", metavar="JSON", help="a Karpathy split file (Flickr8k, Flickr30K, MS-COCO)")
+    command.add_argument("--images", metavar="DIR", help="the folder of its images; alone: a folder of pictures without captions")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--schedule", choices=("sequential", "joint"), help="default: the preset's")
+    command.add_argument("--trainable", choices=("lora", "full"), help="default: the preset's")
+    command.add_argument("--lr", type=float, help="learning rate; default: the preset's")
+    command.add_argument("--rank", type=int, metavar="R", help="of LoRA; default: the preset's")
+    command.add_argument("--batch-size", type=int, metavar="N", help="examples a step over all processes; default: the preset's")
+    command.add_argument("--accumulation", type=int, metavar="N", help="compute a batch in N parts: less memory, same result")
+    command.add_argument("--mixed-precision", choices=("no", "fp16", "bf16"), help="default: the preset's")
+    pseudo = command.add_mutually_exclusive_group()
+    pseudo.add_argument("--pseudo-queries", type=int, metavar="K", help="captions the model writes for each uncaptioned image")
+    pseudo.add_argument("--no-pseudo-queries", dest="pseudo_queries", action="store_const", const=0,
+                        help="learn to retrieve from people's captions alone")
+    memorize = command.add_mutually_exclusive_group()
+    memorize.add_argument("--memorize-epochs", type=int, metavar="N", help="default: the preset's")
+    memorize.add_argument("--no-memorize", dest="memorize_epochs", action="store_const", const=0,
+                          help="skip the memorize step: learn to retrieve only")
+    command.add_argument("--retrieve-epochs", type=int, metavar="N", help="default: the preset's")
+    command.add_argument("--train-images", type=int, metavar="N", help="Picturebook only: size of the training split")
+    command.add_argument("--test-images", type=int, metavar="N", help="Picturebook only: size of the test gallery")
+    command.add_argument("--resume", action="store_true", help="go on with the interrupted run in --out, if there is one")
+    command.add_argument("--checkpoint-seconds", type=float, default=60.0, metavar="S", help="save so often (default 60)")
+    command.add_argument("--checkpoint-steps", type=int, metavar="N", help="save it every N steps, too")
 
-    quiet()
+
+def _asked_for(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, str]]:
+    """(preset, corpus, where its pictures are) as the options say."""
+    from .corpus import ImageCaptionCorpus
+    from .presets import get_preset
+
     for name in ("pseudo_queries", "checkpoint_seconds", "checkpoint_steps"):
         if (value := getattr(arguments, name)) is not None and not value >= (least := int(name == "checkpoint_steps")):
             raise ValueError(f"--{name.replace('_', '-')} {value}: give {least} or more")
@@ -149,17 +160,55 @@ def _run(arguments: argparse.Namespace) -> int:
         corpus = ImageCaptionCorpus.from_picturebook(preset.n_train if train is None else train, preset.n_val,
                                                      preset.n_test if test is None else test, seed=0)
         about = {"source": "picturebook"}
+    return preset, corpus, about
+
+
+def _kept(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the options say about going on with an interrupted run, and about keeping this one."""
+    return {name: getattr(arguments, name) for name in ("resume", "checkpoint_seconds", "checkpoint_steps")}
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from . import processes
+    from .pipeline import run
+    from .reporting import results_table
+    from .session import quiet
+    from .unfinished import said_to_be_kept
+
+    quiet()
+    preset, corpus, about = _asked_for(arguments)
     out = Path(arguments.out or f"runs/{arguments.identifier}")
     processes.start()
-    say = print if processes.is_main() else lambda line: None
+    say = processes.say
     say(f"{corpus!r}, preset {preset.name}, identifier {arguments.identifier}, protocol {arguments.protocol}")
     with said_to_be_kept(out):
         results = run(corpus, preset, identifier=arguments.identifier, protocol=arguments.protocol, seed=arguments.seed,
-                      out=out, about=about, resume=arguments.resume, checkpoint_seconds=arguments.checkpoint_seconds,
-                      checkpoint_steps=arguments.checkpoint_steps)
+                      out=out, about=about, **_kept(arguments))
     say(results_table([results]))
     say(f"written: {out / 'results.json'} and {out / 'retriever'}; ask it: "
         f'python -m gcr_tutorial search {out} "your words"')
+    processes.stop()
+    return 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from . import processes
+    from .comparison import compare
+    from .identifiers import KINDS
+    from .reporting import comparison_table
+    from .session import quiet
+
+    quiet()
+    kinds = KINDS if arguments.kinds == "all" else tuple(kind.strip() for kind in arguments.kinds.split(","))
+    preset, corpus, about = _asked_for(arguments)
+    out = Path(arguments.out)
+    processes.start()
+    say = processes.say
+    say(f"{corpus!r}, preset {preset.name}, protocol {arguments.protocol}, identifiers {', '.join(kinds)}")
+    runs = compare(corpus, preset, kinds, out, protocol=arguments.protocol, seed=arguments.seed, about=about,
+                   **_kept(arguments))
+    say(comparison_table(runs))
+    say(f"written: {out / 'comparison.md'} and {out / 'comparison.json'}")
     processes.stop()
     return 0
 
@@ -173,9 +222,9 @@ def _search(arguments: argparse.Namespace) -> int:
     folder = Path(arguments.retriever)
     folder = folder / "retriever" if (folder / "retriever").is_dir() else folder
     retriever = GenerativeRetriever.from_pretrained(folder)
-    hits = retriever.search(arguments.query, arguments.k)
+    hits = retriever.search(arguments.query, arguments.k, rerank=arguments.rerank)
     for rank, hit in enumerate(hits, 1):
-        print(f"{rank:3d}. {hit.image_id}  log p = {hit.score:.2f}")
+        print(f"{rank:3d}. {hit.image_id}  {'log p' if arguments.rerank is None else 'cosine'} = {hit.score:.2f}")
     target = Path(arguments.png or "runs/search.png")
     save_ranking(target, arguments.query, [(picture_of(retriever, hit, arguments.images), hit) for hit in hits])
     print(f"written: {target}")

@@ -33,11 +33,11 @@ class Recipe:
     inventory: float = 1.0  # chance that everything in the picture is listed
     questions: int = 3
     paraphrase: float = 0.5  # chance of one text-only branch: "Find the picture: <caption>" -> another caption
-    lr: float = 0.01  # Muon, for the matrices
-    adam_lr: float = 3e-3  # AdamW, for embeddings, norms and biases
+    lr: float = 0.006  # Muon, for the matrices
+    adam_lr: float = 2e-3  # AdamW, for embeddings, norms and biases
     weight_decay: float = 0.01
     warmup: float = 0.01  # shares of the whole time
-    decay: float = 0.6  # the learning rate falls linearly to zero over this last share
+    decay: float = 0.9  # the learning rate falls linearly to zero over this last share
     bf16: bool = True
     seed: int = 0
     checkpoint_minutes: float = 5.0

@@ -34,12 +34,12 @@ class Preset:
     @property
     def backbone_path(self) -> str:
         """The backbone's folder, or its Hub id where it is not shipped."""
-        return _located(self.backbone)
+        return located(self.backbone)
 
     @property
     def clip_path(self) -> str:
         """The CLIP model's folder, or its open_clip name where it is not shipped."""
-        return _located(self.clip)
+        return located(self.clip)
 
 
 PRESETS = {
@@ -88,5 +88,6 @@ def data_dir() -> Path:
     return path
 
 
-def _located(name: str) -> str:
+def located(name: str) -> str:
+    """The folder of a shipped backbone ("backbones/NAME"); any other name as it is."""
     return str(data_dir() / name) if name.startswith("backbones/") else name

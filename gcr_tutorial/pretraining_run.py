@@ -82,8 +82,8 @@ def stage_recipes(minutes: float, seed: int, from_nothing: bool) -> dict[str, Re
     recipes = {
         "vision": Recipe(minutes=vision * minutes, seed=seed, batch_size=32, **silent),
         "lessons": Recipe(minutes=lessons * minutes, seed=seed + 1),
-        "captions": Recipe(minutes=(1 - vision - lessons) * minutes, seed=seed + 2, batch_size=32, inventory=0.3,
-                           questions=1, paraphrase=0.2),
+        "captions": Recipe(minutes=(1 - vision - lessons) * minutes, seed=seed + 2, batch_size=32, captions=2, inventory=0.1,
+                           questions=1, paraphrase=0.1),
     }
     return {name: recipe for name, recipe in recipes.items() if recipe.minutes > 0}
 

@@ -51,6 +51,12 @@ def is_main() -> bool:
     return rank() == 0
 
 
+def say(line: str) -> None:
+    """Print `line`, once for all processes."""
+    if is_main():
+        print(line, flush=True)
+
+
 def wait() -> None:
     """Go on when every process has come here."""
     if _group is not None:

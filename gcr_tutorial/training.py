@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -180,15 +181,13 @@ def train(backbone: Backbone, examples: Sequence[Example], *, epochs: int, recip
 def fine_tune(backbone: Backbone, targets: Sequence[Sequence[int]], queries: Sequence[tuple[str, int]], *,
               features: torch.Tensor, recipe: Recipe | None = None, seed: int = 0, merge: bool = True,
               progress: Callable[[str, int, int, float], None] | None = None,
-              checkpoint: str | Path | None = None, checkpoint_seconds: float | None = 60.0,
-              checkpoint_steps: int | None = None) -> History:
+              checkpoint: str | Path | None = None, **saving: Any) -> History:
     """Write identifiers into the parameters: `targets` (token ids with end token, one an image row) are learned from
     `features` (N, S, H) and from `queries` ((text, row) pairs: captions and pseudo-queries).
 
     Changes `backbone.model`: with `merge` LoRA weights are folded in at the end, else it is left a peft model.
     `progress(stage, step, total, loss)` is called after each step; `checkpoint` is a folder, with one
-    file a stage (see `train`).
-    Raises ValueError where rows do not match.
+    file a stage, `saving` says how often (see `train`). Raises ValueError where rows do not match.
     """
     recipe = recipe or Recipe()
     if len(features) != len(targets):
@@ -205,7 +204,7 @@ def fine_tune(backbone: Backbone, targets: Sequence[Sequence[int]], queries: Seq
         file = None if checkpoint is None else Path(checkpoint) / f"{number}_{stage}.safetensors"
         history.losses[stage], history.seconds[stage] = train(
             backbone, examples, epochs=epochs, recipe=recipe, features=features, seed=seed + number,
-            callback=report, checkpoint=file, checkpoint_seconds=checkpoint_seconds, checkpoint_steps=checkpoint_steps)
+            callback=report, checkpoint=file, **saving)
     finish(backbone, merge)
     return history
 

@@ -33,17 +33,11 @@ class UnfinishedRun:
     def __init__(self, out: str | Path, settings: dict[str, Any], resume: bool = False) -> None:
         self.folder = Path(out) / "checkpoints"
         self.training = self.folder / "training"
-        asked = self.folder / "settings.json"
-        goes_on = resume and asked.is_file()
-        if goes_on:
-            refuse_others(self.folder, json.loads(asked.read_text(encoding="utf-8")), settings)
-        elif asked.is_file() and any(self.training.glob("*.safetensors")):
-            raise ValueError(f"{self.folder} holds an unfinished run: add --resume to go on with it, or delete that folder "
-                             "to start anew")
+        begun = goes_on(out, settings, resume)
         processes.wait()  # every process has looked before one writes
-        if processes.is_main() and not goes_on:
+        if processes.is_main() and not begun:
             shutil.rmtree(self.folder, ignore_errors=True)
-            write_text(asked, json.dumps(settings, indent=1))
+            write_text(self.folder / "settings.json", json.dumps(settings, indent=1))
         processes.wait()
 
     def keep(self, name: str, make: Callable[[], Any]) -> Any:
@@ -61,6 +55,20 @@ class UnfinishedRun:
         shutil.rmtree(self.folder)
 
 
+def goes_on(out: str | Path, settings: dict[str, Any], resume: bool) -> bool:
+    """Whether a run into `out` goes on with an unfinished one. Raises ValueError as `UnfinishedRun` does."""
+    folder = Path(out) / "checkpoints"
+    asked = folder / "settings.json"
+    if not asked.is_file():
+        return False
+    if resume:
+        refuse_others(folder, json.loads(asked.read_text(encoding="utf-8")), settings)
+    elif any(folder.glob("training/*.safetensors")):
+        raise ValueError(f"{folder} holds an unfinished run: add --resume to go on with it, or delete that folder to start "
+                         "anew")
+    return resume
+
+
 def complete_run(out: str | Path, settings: dict[str, Any]) -> dict[str, Any] | None:
     """The results of the run in `out` where it is complete, None where it is unfinished, was not begun, or is of a version
     that kept no settings. Raises ValueError where it was made with other settings."""
@@ -76,10 +84,14 @@ def complete_run(out: str | Path, settings: dict[str, Any]) -> dict[str, Any] | 
     return results
 
 
+def differing(saved: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """Each setting that differs and that a result depends on, a line for each (see `differences`)."""
+    return [line for line in differences(saved, wanted) if not line.startswith(FREE)]
+
+
 def refuse_others(where: Path, saved: dict[str, Any], wanted: dict[str, Any]) -> None:
     """Raises ValueError, naming each option that differs, unless `saved` and `wanted` lead to the same result."""
-    told = [line for line in differences(saved, wanted) if not line.startswith(FREE)]
-    if told:
+    if told := differing(saved, wanted):
         raise ValueError(f"{where} is of a run with other settings: {'; '.join(told)}. Ask for the same, or give another "
                          "--out")
 

@@ -1,105 +1,56 @@
 """Constrained beam search through `generate` against scoring every identifier on its own, on tiny random models."""
 
 import math
-from functools import cache
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import (
-    GenerationConfig,
-    Idefics3Config,
-    Idefics3ForConditionalGeneration,
-    LlamaConfig,
-    LlamaForCausalLM,
-    LogitsProcessorList,
+from tiny_data import one_thread  # noqa: F401
+from tiny_models import (
+    END,
+    IMAGE,
+    PAD,
+    TEXT,
+    VOCAB,
+    assert_is_ranking,
+    scores_in_one_batch,
+    scores_one_by_one,
+    tiny_model,
 )
+from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, LogitsProcessorList
 
 from gcr_tutorial.decoding import TrieLogitsProcessor, left_pad, prefix_allowed_tokens_fn, trie_search
 from gcr_tutorial.trie import TrieIndex
 
-VOCAB, PAD, END, IMAGE = 32, 0, 2, 3
 PROMPTS = [[10, 11, 12, 13, 14, 15], [16], [17, 18, 19]]  # three lengths
 GALLERY = [[4, END], [4, 5, END], [4, 5, 6, END], [5, END], [5, 6, 7, 8, END], [9, 4, END], [9, 9, END]]
-TEXT = dict(vocab_size=VOCAB, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2,
-            num_key_value_heads=1, max_position_embeddings=64, initializer_range=0.4, pad_token_id=PAD,
-            bos_token_id=1, eos_token_id=1)
 
 bodies = st.lists(st.sampled_from([4, 5, 6]), max_size=4).map(tuple)  # the empty body too: END alone
 galleries = st.lists(bodies, min_size=1, max_size=12, unique=True).map(lambda g: [[*body, END] for body in g])
 prompts = st.lists(st.lists(st.integers(4, VOCAB - 1), min_size=1, max_size=5), min_size=1, max_size=3)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """These models are too small to share out: a second thread only waits."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@cache
-def model(kind: str):
-    torch.manual_seed(0)
-    if kind.startswith("llama"):
-        return LlamaForCausalLM(LlamaConfig(**TEXT, tie_word_embeddings=kind == "llama-tied")).eval()
-    vision = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2, image_size=16,
-                  patch_size=4, initializer_range=0.4)
-    config = Idefics3Config(text_config=dict(model_type="llama", **TEXT), vision_config=vision, scale_factor=2,
-                            image_token_id=IMAGE, pad_token_id=PAD, tie_word_embeddings=True)
-    return Idefics3ForConditionalGeneration(config).eval()
-
-
-@torch.no_grad()
-def scores_one_by_one(net, prompt, sequences, **extra):
-    """Log-probability of each sequence after `prompt`: one forward pass each, no cache, no padding."""
-    scores = []
-    for sequence in sequences:
-        logits = net(input_ids=torch.tensor([prompt + sequence]), **extra).logits[0]  # (T, V)
-        log_probs = logits.float().log_softmax(-1)[len(prompt) - 1 : -1]
-        scores.append(float(log_probs[range(len(sequence)), sequence].sum()))
-    return scores
-
-
-@torch.no_grad()
-def scores_in_one_batch(net, prompt, sequences):
-    """The same in one right-padded forward pass, for tests with many cases (padding comes after all that is read)."""
-    longest = max(map(len, sequences))
-    rows = torch.tensor([prompt + s + [PAD] * (longest - len(s)) for s in sequences])
-    log_probs = net(input_ids=rows).logits.float().log_softmax(-1)[:, len(prompt) - 1 : -1]  # (N, longest, V)
-    return [float(row[range(len(s)), s].sum()) for row, s in zip(log_probs, sequences)]
-
-
-def assert_is_ranking(found, scores, k=None):
-    """`found` is the whole of `scores`, best first, or its first k."""
-    expected = sorted(scores, reverse=True)[:k]
-    assert [score for _, score in found] == pytest.approx(expected, abs=2e-4)
-    assert len({position for position, _ in found}) == len(found)
-    assert [scores[position] for position, _ in found] == pytest.approx([score for _, score in found], abs=2e-4)
-
-
 @pytest.mark.parametrize("kind", ["llama", "llama-tied", "idefics3"])
 def test_enough_beams_give_the_score_of_every_identifier(kind):
     trie = TrieIndex.build(GALLERY)
-    results = trie_search(model(kind), left_pad(PROMPTS, PAD), trie, num_beams=len(GALLERY), pad_id=PAD)
+    results = trie_search(tiny_model(kind), left_pad(PROMPTS, PAD), trie, num_beams=len(GALLERY), pad_id=PAD)
     assert len(results) == len(PROMPTS)
     for prompt, found in zip(PROMPTS, results):
-        scores = scores_one_by_one(model(kind), prompt, GALLERY)
+        scores = scores_one_by_one(tiny_model(kind), prompt, GALLERY)
         assert max(scores) - min(scores) > 1  # else any order would pass
         assert_is_ranking(found, scores)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(galleries, prompts, st.integers(1, 15))
 def test_any_trie_any_beams(gallery, queries, num_beams):
     """Valid identifiers, once each, with their true scores, best first; all of them when the beams suffice."""
     trie = TrieIndex.build(gallery)
-    results = trie_search(model("llama"), left_pad(queries, PAD), trie, num_beams, pad_id=PAD)
+    results = trie_search(tiny_model("llama"), left_pad(queries, PAD), trie, num_beams, pad_id=PAD)
     assert len(results) == len(queries)
     for prompt, found in zip(queries, results):
-        scores = scores_in_one_batch(model("llama"), prompt, gallery)
+        scores = scores_in_one_batch(tiny_model("llama"), prompt, gallery)
         assert 1 <= len(found) <= num_beams
         assert len({position for position, _ in found}) == len(found)
         assert [scores[position] for position, _ in found] == pytest.approx([s for _, s in found], abs=2e-4)
@@ -108,11 +59,11 @@ def test_any_trie_any_beams(gallery, queries, num_beams):
             assert_is_ranking(found, scores)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(galleries, st.integers(2, 20))
 def test_processor_in_plain_generate_and_prefix_function_agree(gallery, num_beams):
     """More beams than leaves, given to generate itself: real rows are the whole gallery, fillers can be told apart."""
-    trie, net, inputs = TrieIndex.build(gallery), model("llama"), left_pad(PROMPTS, PAD)
+    trie, net, inputs = TrieIndex.build(gallery), tiny_model("llama"), left_pad(PROMPTS, PAD)
     length = inputs["input_ids"].shape[1]
     config = GenerationConfig(
         num_beams=num_beams, num_return_sequences=num_beams, max_new_tokens=trie.depth, eos_token_id=END,
@@ -137,16 +88,16 @@ def test_processor_in_plain_generate_and_prefix_function_agree(gallery, num_beam
 @pytest.mark.parametrize("num_beams", [1, 3, 50])
 def test_a_trie_of_one(num_beams):
     trie = TrieIndex.build([[7, 8, END]])
-    results = trie_search(model("llama"), left_pad(PROMPTS, PAD), trie, num_beams, pad_id=PAD)
+    results = trie_search(tiny_model("llama"), left_pad(PROMPTS, PAD), trie, num_beams, pad_id=PAD)
     for prompt, found in zip(PROMPTS, results):
-        assert_is_ranking(found, scores_one_by_one(model("llama"), prompt, [[7, 8, END]]))
+        assert_is_ranking(found, scores_one_by_one(tiny_model("llama"), prompt, [[7, 8, END]]))
 
 
 def test_an_identifier_that_is_a_prefix_of_another_keeps_its_own_score():
     gallery = [[4, END], [4, 5, END], [4, 5, 5, END]]
     for order in (gallery, gallery[::-1]):
-        found = trie_search(model("llama"), left_pad(PROMPTS[:1], PAD), TrieIndex.build(order), 3, pad_id=PAD)[0]
-        assert_is_ranking(found, scores_one_by_one(model("llama"), PROMPTS[0], order))
+        found = trie_search(tiny_model("llama"), left_pad(PROMPTS[:1], PAD), TrieIndex.build(order), 3, pad_id=PAD)[0]
+        assert_is_ranking(found, scores_one_by_one(tiny_model("llama"), PROMPTS[0], order))
 
 
 def test_an_empty_trie_is_refused():
@@ -155,28 +106,28 @@ def test_an_empty_trie_is_refused():
 
 
 def test_one_beam_is_greedy():
-    results = trie_search(model("llama"), left_pad(PROMPTS, PAD), TrieIndex.build(GALLERY), num_beams=1, pad_id=PAD)
+    results = trie_search(tiny_model("llama"), left_pad(PROMPTS, PAD), TrieIndex.build(GALLERY), num_beams=1, pad_id=PAD)
     for prompt, found in zip(PROMPTS, results):
         path = []
         while not path or path[-1] != END:
             allowed = sorted({s[len(path)] for s in GALLERY if s[: len(path)] == path})
             path.append(allowed[max(range(len(allowed)), key=lambda i: scores_one_by_one(
-                model("llama"), prompt + path, [[allowed[i]]])[0])])
-        score = scores_one_by_one(model("llama"), prompt, [path])[0]
+                tiny_model("llama"), prompt + path, [[allowed[i]]])[0])])
+        score = scores_one_by_one(tiny_model("llama"), prompt, [path])[0]
         assert found == [(GALLERY.index(path), pytest.approx(score, abs=2e-4))]
 
 
 def test_k_cuts_the_list():
     inputs, trie = left_pad(PROMPTS, PAD), TrieIndex.build(GALLERY)
-    full = trie_search(model("llama"), inputs, trie, 7, pad_id=PAD)
-    assert trie_search(model("llama"), inputs, trie, 7, k=2, pad_id=PAD) == [found[:2] for found in full]
+    full = trie_search(tiny_model("llama"), inputs, trie, 7, pad_id=PAD)
+    assert trie_search(tiny_model("llama"), inputs, trie, 7, k=2, pad_id=PAD) == [found[:2] for found in full]
 
 
 def test_batch_order_and_company_do_not_matter():
     trie = TrieIndex.build(GALLERY)
-    together = trie_search(model("idefics3"), left_pad(PROMPTS, PAD), trie, 4, pad_id=PAD)
+    together = trie_search(tiny_model("idefics3"), left_pad(PROMPTS, PAD), trie, 4, pad_id=PAD)
     for prompt, found in zip(PROMPTS, together):
-        alone = trie_search(model("idefics3"), left_pad([prompt], PAD), trie, 4, pad_id=PAD)[0]
+        alone = trie_search(tiny_model("idefics3"), left_pad([prompt], PAD), trie, 4, pad_id=PAD)[0]
         assert [p for p, _ in alone] == [p for p, _ in found]
         assert [s for _, s in alone] == pytest.approx([s for _, s in found], abs=2e-4)
 
@@ -185,7 +136,7 @@ def test_batch_order_and_company_do_not_matter():
 @pytest.mark.parametrize("ids_too", [False, True])
 def test_inputs_embeds(num_beams, ids_too):
     """With embeddings alone the generated ids hold no prompt; with input_ids beside them they do."""
-    net, inputs, trie = model("idefics3"), left_pad(PROMPTS, PAD), TrieIndex.build(GALLERY)
+    net, inputs, trie = tiny_model("idefics3"), left_pad(PROMPTS, PAD), TrieIndex.build(GALLERY)
     expected = trie_search(net, inputs, trie, num_beams, pad_id=PAD)
     embedded = dict(attention_mask=inputs["attention_mask"],
                     inputs_embeds=net.get_input_embeddings()(inputs["input_ids"]).detach())
@@ -199,7 +150,7 @@ def test_inputs_embeds(num_beams, ids_too):
 
 def test_images_go_through():
     """Memorization is asked as image -> identifier, so pixel values must reach the model once and only once."""
-    net, trie = model("idefics3"), TrieIndex.build(GALLERY)
+    net, trie = tiny_model("idefics3"), TrieIndex.build(GALLERY)
     prompts = [[10, *[IMAGE] * 4, 11], [*[IMAGE] * 4, 12]]  # (16 / 4)^2 / 2^2 = 4 image tokens
     pixels = torch.randn(2, 1, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     results = trie_search(net, left_pad(prompts, PAD) | {"pixel_values": pixels}, trie, 7, pad_id=PAD)
@@ -211,7 +162,7 @@ def test_images_go_through():
 
 
 def test_the_models_own_generation_settings_neither_matter_nor_change():
-    net, inputs, trie = model("llama"), left_pad(PROMPTS, PAD), TrieIndex.build(GALLERY)
+    net, inputs, trie = tiny_model("llama"), left_pad(PROMPTS, PAD), TrieIndex.build(GALLERY)
     expected = trie_search(net, inputs, trie, 7, pad_id=PAD)
     own = net.generation_config
     twisted = GenerationConfig(repetition_penalty=3.0, no_repeat_ngram_size=1, suppress_tokens=[4], max_length=4,
@@ -247,12 +198,12 @@ def test_dropout_is_off_during_the_search_and_back_on_after():
 
 def test_a_missing_mask_is_fine_without_padding_only():
     trie, one_length = TrieIndex.build(GALLERY), left_pad([[10, 11], [12, 13]], PAD)
-    expected = trie_search(model("llama"), one_length, trie, 3, pad_id=PAD)
+    expected = trie_search(tiny_model("llama"), one_length, trie, 3, pad_id=PAD)
     for mask in ({}, {"attention_mask": None}):
         inputs = {"input_ids": one_length["input_ids"], **mask}
-        assert trie_search(model("llama"), inputs, trie, 3, pad_id=PAD) == expected
+        assert trie_search(tiny_model("llama"), inputs, trie, 3, pad_id=PAD) == expected
     with pytest.raises(ValueError, match="pass attention_mask"):
-        trie_search(model("llama"), {"input_ids": left_pad(PROMPTS, PAD)["input_ids"]}, trie, pad_id=PAD)
+        trie_search(tiny_model("llama"), {"input_ids": left_pad(PROMPTS, PAD)["input_ids"]}, trie, pad_id=PAD)
 
 
 @pytest.mark.parametrize(
@@ -268,7 +219,7 @@ def test_a_missing_mask_is_fine_without_padding_only():
 )
 def test_refuses(inputs, settings, message):
     with pytest.raises(ValueError, match=message):
-        trie_search(model("llama"), inputs, TrieIndex.build(GALLERY), **settings)
+        trie_search(tiny_model("llama"), inputs, TrieIndex.build(GALLERY), **settings)
 
 
 def test_left_pad():

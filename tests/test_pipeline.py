@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcr_tutorial import pipeline
+from gcr_tutorial import pipeline, stages
 from gcr_tutorial.corpus import ImageCaptionCorpus, make_task
-from gcr_tutorial.pipeline import every, peak_memory_gb, run, thin, training_queries, valid_rate, write_results
+from gcr_tutorial.measurement import valid_rate
+from gcr_tutorial.pipeline import peak_memory_gb, run, thin, training_queries, write_results
 from gcr_tutorial.presets import get_preset
+from gcr_tutorial.stages import every
 from gcr_tutorial.training import Recipe
 from tiny_data import TEST, TRAIN, data_folder, one_thread  # noqa: F401
 
@@ -39,7 +41,7 @@ def quiet(line: str) -> None:
 
 def test_progress_says_how_long_is_left(monkeypatch):
     now, said = [100.0], []
-    monkeypatch.setattr(pipeline, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(stages, "time", SimpleNamespace(monotonic=lambda: now[0]))
     report = every(10, said.append)
     for step in range(1, 21):  # 4 seconds a step
         report("memorize", step, 20, 1.5)
@@ -54,7 +56,7 @@ def test_progress_says_how_long_is_left(monkeypatch):
 
 def test_progress_starts_anew_with_the_next_stage_of_the_same_length(monkeypatch):
     now, said = [0.0], []
-    monkeypatch.setattr(pipeline, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(stages, "time", SimpleNamespace(monotonic=lambda: now[0]))
     report = every(10, said.append)
     for stage in ("search", "search the full gallery"):
         for done in (64, 128):

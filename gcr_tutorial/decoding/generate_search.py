@@ -97,15 +97,12 @@ def trie_search(
 
     generated = output.sequences[:, prompt_length:]  # (B * beams, steps)
     scores = _greedy_scores(output.logits, generated, trie.end_id) if beams == 1 else output.sequences_scores
-    generated, scores = generated.tolist(), scores.tolist()
+    positions, scores = trie.on(generated.device).sequences_in(generated).tolist(), scores.tolist()
     results = []
     for start in range(0, n_queries * beams, beams):
         found = {}  # position -> score; rows come best first
-        for tokens, score in zip(generated[start : start + beams], scores[start : start + beams]):
-            if score <= FILLER_SCORE or trie.end_id not in tokens:
-                continue
-            position = trie.sequence_at(trie.walk(tokens[: tokens.index(trie.end_id) + 1]))
-            if position is not None:
+        for position, score in zip(positions[start : start + beams], scores[start : start + beams]):
+            if position >= 0 and score > FILLER_SCORE:
                 found.setdefault(position, score)
         results.append(list(found.items())[:k])
     return results

@@ -34,30 +34,6 @@ class TrieLogitsProcessor(LogitsProcessor):
         if prompt_length < 0:
             raise ValueError(f"prompt_length must be at least 0, got {prompt_length}")
         self.trie, self.prompt_length = trie, prompt_length
-        self._device: torch.device | None = None
-
-    def _to(self, device: torch.device) -> None:
-        if self._device == device:
-            return
-        self._device = device
-        self._alphabet = torch.as_tensor(self.trie.alphabet, device=device)  # (A,)
-        self._offsets = torch.as_tensor(self.trie.offsets, dtype=torch.long, device=device)  # (nodes + 1,)
-        codes = torch.as_tensor(self.trie.codes, dtype=torch.long, device=device)  # (edges,)
-        self._tokens = self._alphabet[codes]  # (edges,) vocabulary id on each edge
-        parents = torch.repeat_interleave(torch.arange(self.trie.num_nodes, device=device), self._offsets.diff())
-        self._keys = parents * len(self._alphabet) + codes  # (edges,) ascending: (parent, code) as one number
-
-    def _walk(self, generated: torch.Tensor) -> torch.Tensor:
-        """(rows, steps) generated tokens -> (rows,) trie nodes, -1 outside the trie."""
-        nodes = torch.zeros(generated.shape[0], dtype=torch.long, device=generated.device)
-        for token in generated.unbind(dim=1):
-            token = token.contiguous()
-            code = torch.searchsorted(self._alphabet, token).clamp_(max=len(self._alphabet) - 1)
-            key = nodes * len(self._alphabet) + code
-            edge = torch.searchsorted(self._keys, key).clamp_(max=len(self._keys) - 1)
-            known = (self._alphabet[code] == token) & (self._keys[edge] == key)  # never for -1: its key is negative
-            nodes = torch.where(known, edge + 1, -1)
-        return nodes
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         """input_ids (rows, prompt_length + steps), scores (rows, V) -> masked scores (rows, V)."""
@@ -71,16 +47,14 @@ class TrieLogitsProcessor(LogitsProcessor):
                 f"the trie holds token {int(self.trie.alphabet[-1])}, the model scores {scores.shape[1]} tokens: "
                 "add the identifier tokens to this model (resize its embeddings) first"
             )
-        self._to(scores.device)
-        nodes = self._walk(input_ids[:, self.prompt_length :].to(scores.device))  # (rows,)
-        first = self._offsets[nodes.clamp(min=0)]
-        count = torch.where(nodes >= 0, self._offsets[nodes.clamp(min=0) + 1] - first, 0)  # (rows,) children of each
-        rows = torch.repeat_interleave(count)  # (sum of counts,): row r, count[r] times
-        rank = torch.arange(len(rows), device=rows.device) - (count.cumsum(0) - count)[rows]
-        tokens = self._tokens[first[rows] + rank]
+        trie = self.trie.on(scores.device)
+        nodes = trie.walk(input_ids[:, self.prompt_length :].to(scores.device))  # (rows,)
+        rows, tokens, _ = trie.children_of(nodes)
         masked = torch.full_like(scores, -math.inf)
         masked[rows, tokens] = scores[rows, tokens]
-        masked[:, self.trie.end_id] = torch.where(count == 0, scores[:, self.trie.end_id], masked[:, self.trie.end_id])
+        end_id, dead = self.trie.end_id, torch.ones(len(scores), dtype=torch.bool, device=scores.device)
+        dead[rows] = False  # these rows have children
+        masked[:, end_id] = torch.where(dead, scores[:, end_id], masked[:, end_id])
         return masked
 
 

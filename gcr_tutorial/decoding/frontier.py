@@ -1,0 +1,23 @@
+"""The live prefixes of several queries as arrays: who is best of each."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def best_first(query: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(order, rank): `order` sorts by query, then best score first; rank[i] is the place of order[i] in its query."""
+    order = np.lexsort((-score, query))
+    query, place = query[order], np.arange(len(order))
+    first = np.ones(len(order), dtype=bool)  # is it the best of its query?
+    first[1:] = query[1:] != query[:-1]
+    return order, place - np.maximum.accumulate(np.where(first, place, 0))
+
+
+def nth_best(query: np.ndarray, score: np.ndarray, n: int, queries: int) -> np.ndarray:
+    """(queries,) the n-th best score of each query (n from 1), -inf where it has fewer."""
+    order, rank = best_first(query, score)
+    at = order[rank == n - 1]
+    best = np.full(queries, -np.inf)
+    best[query[at]] = score[at]
+    return best
