@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from gcr_tutorial import processes
 from gcr_tutorial.adaptation import adapt
 from gcr_tutorial.backbone import add_tokens
+from gcr_tutorial.classifier import fine_tune_classifier
 from gcr_tutorial.training import Recipe, memorize_examples, retrieve_examples, target_ids, train
 from killable import start, start_many
 from tiny_backbone import captions, tiny_backbone
@@ -64,6 +65,28 @@ def train_here(batch_size: int, accumulation: int, file: str) -> None:
     losses, _ = train(backbone, examples, epochs=3, recipe=recipe, features=features)
     Path(f"{file}{processes.rank()}.json").write_text(json.dumps(losses))
     processes.stop()
+
+
+def classify_here(batch_size: int, accumulation: int, file: str) -> None:
+    """The same of the classifier, the whole language model and its map."""
+    processes.start()
+    embeddings = torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
+    queries = [(text, row % 6) for row, text in enumerate(captions(13))]
+    recipe = Recipe(trainable="full", batch_size=batch_size, accumulation=accumulation, lr=1e-3, retrieve_epochs=3)
+    _, history = fine_tune_classifier(tiny_backbone(), embeddings, queries, recipe=recipe)
+    Path(f"{file}{processes.rank()}.json").write_text(json.dumps(history.losses["retrieve"]))
+    processes.stop()
+
+
+def test_a_classifiers_losses_do_not_depend_on_it_either(tmp_path):
+    started = [start([4, 1, "alone"], tmp_path, classify_here), *start_many([4, 1, "two"], tmp_path, 2, classify_here)]
+    for process in started:
+        process.join()
+    assert all(process.exitcode == 0 for process in started), [file.read_text() for file in tmp_path.glob("err*")]
+    losses = {file.stem: json.loads(file.read_text()) for file in tmp_path.glob("*.json")}
+    assert len(losses["alone0"]) == 12 and losses["alone0"][-1] < losses["alone0"][0]
+    for name in ("two0", "two1"):
+        assert losses[name] == pytest.approx(losses["alone0"], abs=1e-5), name
 
 
 def test_losses_do_not_depend_on_the_number_of_processes(tmp_path):

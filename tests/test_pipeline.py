@@ -141,11 +141,11 @@ def test_same_seed_same_results_other_seed_others(corpus):
 
 
 @pytest.mark.parametrize("schedule, identifier", [("sequential", "atomic"), ("joint", "structured")])
-def test_what_it_was_told_it_remembers(corpus, monkeypatch, schedule, identifier):
+def test_what_it_was_told_it_remembers(corpus, monkeypatch, tmp_path, schedule, identifier):
     recipe = Recipe(schedule=schedule, trainable="full", lr=5e-3, batch_size=16, memorize_epochs=10, retrieve_epochs=25)
     kept = []
     monkeypatch.setattr(pipeline, "write_results", lambda out, retriever, results: kept.append(retriever))
-    results = run(corpus, preset(recipe), identifier=identifier, progress=quiet, out=".")
+    results = run(corpus, preset(recipe), identifier=identifier, progress=quiet, out=tmp_path)
     assert results["schedule"] == schedule
     assert set(results["losses"]) == ({"joint"} if schedule == "joint" else {"memorize", "retrieve"})
     *_, last = results["losses"].values()

@@ -232,6 +232,18 @@ def test_a_complete_run_is_left_as_it_is(straight):
     assert status == 0 and "complete" in out and sorted(os.listdir("run")) == ["results.json", "retriever"]
 
 
+def test_a_classifier_is_resumed_too(at_step):
+    arguments = ["run", "--identifier", "classifier", *SIZES, "--pseudo-queries", "2", "--batch-size", "16", "--rank", "4",
+                 "--retrieve-epochs", "1", "--out"]
+    assert command(*arguments, "straight")[0] == 0
+    at_step(3, lambda gradient: signal.raise_signal(signal.SIGTERM))
+    assert command(*arguments, "run")[0] == 143
+    assert os.listdir("run/checkpoints/training") == ["0_classifier.safetensors"]
+    assert command(*arguments, "run", "--resume")[0] == 0
+    assert outcome(Path("run")) == outcome(Path("straight"))
+    assert len({Path(name, "retriever", "classifier.safetensors").read_bytes() for name in ("run", "straight")}) == 1
+
+
 def test_a_captioning_step_is_resumed_too(monkeypatch, at_step):
     monkeypatch.setitem(presets.PRESETS, "tiny", replace(presets.PRESETS["tiny"], caption_epochs=1))
     arguments = ["run", *SIZES, "--pseudo-queries", "2", "--batch-size", "16", "--no-memorize", "--retrieve-epochs", "1"]
