@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
@@ -84,6 +85,12 @@ class Page:
 
 def text_width(words: str, size: float, **font: Any) -> float:
     """Width in inches of `words` at `size` points, a little generous."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # it is drawn as an empty box
+        return _measured(words, size, **font)
+
+
+def _measured(words: str, size: float, **font: Any) -> float:
     return 1.06 * text_to_path.get_text_width_height_descent(words, FontProperties(size=size, **font), False)[0] / 72
 
 

@@ -31,9 +31,9 @@ def results_table(runs: Sequence[dict[str, Any]], source: str = "trained now") -
     names = {"clip_zero_shot": "CLIP zero-shot", "bm25": "BM25 over captions and pseudo-queries", "chance": "chance"}
     for key, name in names.items():
         if key in runs[0]["baselines"]:
-            rows.append(_row(name, runs[0]["baselines"][key], "computed now"))
+            rows.append(_row(name, runs[0]["baselines"][key], runs[0].get("source", source)))
     if "oracle" in runs[0]:
-        rows.append(_row("oracle (ambiguity's ceiling)", runs[0]["oracle"], "computed now"))
+        rows.append(_row("oracle (ambiguity's ceiling)", runs[0]["oracle"], runs[0].get("source", source)))
     return _aligned(rows, left=(0, 4))
 
 

@@ -109,7 +109,7 @@ def test_a_retriever_saved_without_embeddings_says_so_before_any_search(tmp_path
     (folder / FILE).unlink()
     retriever = GenerativeRetriever.from_pretrained(folder)
     expected = retriever.search("a dog")
-    monkeypatch.setattr(module, "trie_search", None)
+    monkeypatch.setattr(module, "constrained_beam_search", None)
     with pytest.raises(FileNotFoundError, match="no CLIP embeddings.*run"):
         retriever.search("a dog", rerank="clip")
     monkeypatch.undo()
