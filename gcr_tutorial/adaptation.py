@@ -34,6 +34,7 @@ def adapt(backbone: Backbone, *, trainable: str = "lora", rank: int = 64, alpha:
     if trainable == "full":
         if model.dtype != torch.float32:
             raise ValueError(f"trainable='full' needs the weights in float32, not {model.dtype}: load them so, or use 'lora'")
+        backbone.source, backbone.revision = "", None
         language_model(model).requires_grad_(True)
         model.get_output_embeddings().requires_grad_(True)
     elif trainable == "lora":
@@ -53,9 +54,14 @@ def adapt(backbone: Backbone, *, trainable: str = "lora", rank: int = 64, alpha:
 
 
 def finish(backbone: Backbone, merge: bool = True) -> None:
-    """Freeze everything again and, with `merge`, fold an adapter into the weights: a plain model is left."""
+    """Freeze everything again and, with `merge`, fold an adapter into the weights: a plain model is left.
+
+    The weights are then those of no file: `backbone.source` is cleared, so that no later adapter claims to belong to what
+    was loaded (save them, load them, and adapt that).
+    """
     if merge and isinstance(backbone.model, PeftModel):
         backbone.model = backbone.model.merge_and_unload()
+        backbone.source, backbone.revision = "", None
     backbone.model.requires_grad_(False)
     backbone.model.eval()
 

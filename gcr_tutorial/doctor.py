@@ -270,6 +270,21 @@ def check_data(find: Callable[[], Path] | None = None) -> list[Finding]:
     return findings
 
 
+def check_backbone(env: Mapping[str, str] | None = None) -> list[Finding]:
+    """Whether the preset's backbone, where it is one of the Hub's, is in the cache already; nothing for `tiny`."""
+    env = os.environ if env is None else env
+    if env.get("GCR_PRESET") not in GPU_PRESETS:
+        return []
+    from .hub import download_command, in_cache
+    from .presets import get_preset
+
+    preset = get_preset(env["GCR_PRESET"])
+    if in_cache(preset.backbone, preset.revision):
+        return [Finding("OK", f"backbone {preset.backbone}: in the Hugging Face cache")]
+    return [Finding("WARN", f"backbone {preset.backbone} is not in the Hugging Face cache",
+                    f"the first run downloads it; to do so now: `{download_command(preset.backbone, preset.revision)}`")]
+
+
 def run_doctor(checks: Iterable[Callable[[], Finding | list[Finding]]] | None = None) -> int:
     """Print the report; return 0, or 1 if anything failed (the process's exit status)."""
     if checks is None:
@@ -277,7 +292,7 @@ def run_doctor(checks: Iterable[Callable[[], Finding | list[Finding]]] | None = 
         probe = probe_torch()
         checks = [check_python, check_packages, lambda: check_torch(probe), lambda: check_gpu(probe), check_cores,
                   check_memory, check_disk]
-        checks += [check_data] if probe.torchvision else []  # it imports torch, here
+        checks += [check_data, check_backbone] if probe.torchvision else []  # these import torch, here
     findings: list[Finding] = []
     for check in checks:
         try:

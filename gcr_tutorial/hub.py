@@ -49,5 +49,5 @@ def from_hub(load: Callable[[], T], name: str, revision: str | None = None) -> T
 
 
 def in_cache(name: str, revision: str | None = None) -> bool:
-    """Whether the configuration of `name` is in the local cache (at `revision`)."""
+    """Whether `name` is in the local cache (at `revision`), as far as its configuration tells."""
     return isinstance(try_to_load_from_cache(name, "config.json", revision=revision), str)

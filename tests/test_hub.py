@@ -3,8 +3,10 @@
 import pytest
 from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
 
+from gcr_tutorial import doctor, hub
 from gcr_tutorial.backbone import load_backbone
-from gcr_tutorial.hub import download_command, from_hub, in_cache, is_hub_id
+from gcr_tutorial.hub import from_hub, is_hub_id
+from gcr_tutorial.presets import get_preset
 from tiny_data import command
 
 
@@ -55,5 +57,13 @@ def test_what_is_a_hub_id(tmp_path, monkeypatch):
         assert not is_hub_id(path), path
 
 
-def test_in_cache(tmp_path):
-    assert not in_cache("nobody/never-published") and download_command("a/b") == "hf download a/b"
+def test_the_doctor_says_whether_it_is_here_and_how_to_get_it(monkeypatch):
+    preset = get_preset("colab")
+    asked = []
+    monkeypatch.setattr(hub, "try_to_load_from_cache", lambda *args, **kw: asked.append((args, kw)) or "/cache/config.json")
+    [here] = doctor.check_backbone({"GCR_PRESET": "colab"})
+    assert here.level == "OK" and asked == [((preset.backbone, "config.json"), {"revision": preset.revision})]
+    monkeypatch.undo()
+    [missing] = doctor.check_backbone({"GCR_PRESET": "paper"})
+    assert missing.level == "WARN" and "hf download Qwen/Qwen2.5-VL-3B-Instruct --revision 6628554" in str(missing)
+    assert doctor.check_backbone({}) == doctor.check_backbone({"GCR_PRESET": "tiny"}) == []

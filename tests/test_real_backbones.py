@@ -343,6 +343,17 @@ def test_adapters_move_with_their_base_and_refuse_another(tmp_path):
         save_adapter(fresh("idefics3"), tmp_path / "c")
 
 
+@pytest.mark.parametrize("trainable", ["lora", "full"])
+def test_an_adapter_on_weights_that_no_file_holds_is_refused(tmp_path, trainable):
+    backbone = fresh("idefics3")
+    adapt(backbone, trainable=trainable, rank=2)
+    finish(backbone)  # as after the captioning step
+    adapt(backbone, rank=2)
+    with pytest.raises(ValueError, match="never saved: save_backbone it, load it, and adapt that"):
+        save_backbone(backbone, tmp_path / "adapter")
+    assert not (tmp_path / "adapter").exists()
+
+
 @pytest.mark.parametrize("source, named", [("HuggingFaceTB/SmolVLM-256M-Instruct", "HuggingFaceTB/SmolVLM-256M-Instruct"),
                                            ("{data}/backbones/tiny-vlm", "backbones/tiny-vlm")])
 def test_an_adapter_names_hub_and_shipped_models_by_name(tmp_path, monkeypatch, source, named):
