@@ -58,7 +58,7 @@ MODELS = ("tiny", "256m")
 SIDES = {"memorize": ("pixels", "ours"), "retrieve": ("pad image", "text", "ours")}
 AIMS = {("memorize", "pixels"): 3.0, ("retrieve", "text"): 1.5, ("retrieve", "pad image"): 5.0}  # times as fast, "256m"
 TOLERANCE = {torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 5e-2}  # relative, of losses and of gradients
-RANK = 64
+RANK, IMAGES = 64, 500
 
 
 # ---- the model and what it learns
@@ -99,13 +99,14 @@ class Lesson:
 
     @classmethod
     def of(cls, name: str, n: int, device: torch.device, dtype: torch.dtype) -> "Lesson":
+        """Of the model called `name`: `IMAGES` identifiers, five queries each, and the pictures of the first `n`."""
         backbone = load_backbone(data_dir() / "backbones" / "tiny-vlm", device, dtype)
         if name == "256m":
             backbone = smolvlm_256m(backbone.tokenizer)
             backbone.model.to(device, dtype)
-        corpus = ImageCaptionCorpus.from_picturebook(n, 0, 0, seed=0)
-        names = [record.id for record in corpus.records]
-        made = make_identifiers("structured", names, np.random.default_rng(0).normal(size=(n, 32)).astype(np.float32), 8, 8, 0)
+        corpus = ImageCaptionCorpus.from_picturebook(IMAGES, 0, 0, seed=0)
+        points = np.random.default_rng(0).normal(size=(IMAGES, 32)).astype(np.float32)
+        made = make_identifiers("structured", [record.id for record in corpus.records], points, 8, 8, 0)
         new = add_tokens(backbone, made.new_tokens)
         adapt(backbone, rank=RANK, token_ids=new)
         optimizer = torch.optim.AdamW(parameter_groups(backbone.model, 2e-4, 1e-3, 0.01), fused=True)
@@ -220,48 +221,48 @@ def compare(lesson: Lesson, batch_size: int, steps: int) -> dict[str, dict[str, 
 # ---- how fast?
 
 
-def work_of(lesson: Lesson, task: str, side: str, chosen: Sequence[int], batch_size: int, seed: int,
-            features: torch.Tensor | None, spent: dict[str, float] | None = None) -> Callable[[], None]:
-    """One pass of a side over the examples `chosen`, as a function. Ours has its tokens by then: `train` makes them once."""
-    examples = examples_of(lesson, task, chosen) if side == "ours" else []
-
-    def run() -> None:
-        if side == "ours":
-            for batch in length_bucketed_batches([len(example) for example in examples], batch_size, 1, seed):
-                lesson.step(lambda: ours(lesson, [examples[i] for i in batch], features))
-        else:
-            for start in range(0, len(chosen), batch_size):
-                lesson.step(lambda: loss_of(lesson, task, side, chosen[start:start + batch_size], spent))
-    return run
+def work_of(lesson: Lesson, task: str, side: str, steps: int, batch_size: int, seed: int, features: torch.Tensor | None,
+            spent: dict[str, float] | None = None) -> Callable[[], None]:
+    """`steps` steps of a side on its own batches, as a function. The baselines draw theirs at random; ours come from the
+    epoch that `train` would plan, one from each of `steps` ranges of length, so that they stand for all of it. (Nor are
+    our tokens made here: `train` makes them once.)"""
+    n = len(lesson.pictures if task == "memorize" else lesson.queries)
+    if side != "ours":
+        order = np.random.default_rng(seed).choice(n, size=steps * batch_size, replace=steps * batch_size > n).tolist()
+        batches = [order[i:i + batch_size] for i in range(0, len(order), batch_size)]
+        return lambda: [lesson.step(lambda: loss_of(lesson, task, side, batch, spent)) for batch in batches]
+    examples = examples_of(lesson, task, range(n))
+    plan = [batch for batch in length_bucketed_batches([len(example) for example in examples], batch_size, 1, seed)
+            if len(batch) == batch_size]
+    plan.sort(key=lambda batch: sum(len(examples[i]) for i in batch))
+    batches = [plan[int((i + 0.5) * len(plan) / steps)] for i in range(steps)]
+    return lambda: [lesson.step(lambda: ours(lesson, [examples[i] for i in batch], features)) for batch in batches]
 
 
 def rates(lesson: Lesson, task: str, rounds: int, steps: int, pixel_steps: int, batch_size: int) -> dict[str, Any]:
     """Examples a second of each side, by the clock and by the processor time of this process, in `rounds` rounds in which
     the sides take turns, first one first and then the other; sides with pixels take `pixel_steps` steps a round."""
-    rng, n = np.random.default_rng(2), len(lesson.pictures if task == "memorize" else lesson.queries)
     features = stand_in_features(lesson) if task == "memorize" else None
     sides = SIDES[task]
     clock: dict[str, list[float]] = {side: [] for side in sides}
     processor: dict[str, list[float]] = {side: [] for side in sides}
     spent: dict[str, dict[str, float]] = {side: {} for side in sides}
     for number in range(rounds + 1):
-        order = rng.choice(n, size=steps * batch_size, replace=steps * batch_size > n).tolist()
         for side in sides if number % 2 else sides[::-1]:
             count = (pixel_steps if side in ("pixels", "pad image") else steps) if number else 1  # round 0 warms up
-            chosen = order[:count * batch_size]
-            work = work_of(lesson, task, side, chosen, batch_size, number, features, spent[side] if number else None)
+            work = work_of(lesson, task, side, count, batch_size, number, features, spent[side] if number else None)
             wall, cpu = time.perf_counter(), time.process_time()
             work()
             if number:
-                clock[side].append(len(chosen) / (time.perf_counter() - wall))
-                processor[side].append(len(chosen) / (time.process_time() - cpu))
+                clock[side].append(count * batch_size / (time.perf_counter() - wall))
+                processor[side].append(count * batch_size / (time.process_time() - cpu))
     found: dict[str, Any] = {"examples_per_s": {side: spread(clock[side]) for side in sides},
                              "examples_per_cpu_s": {side: spread(processor[side]) for side in sides}, "speedup": {}}
     for side in sides[:-1]:
         found["speedup"][side] = {"clock": spread(np.divide(clock["ours"], clock[side]).tolist()),
                                   "cpu": spread(np.divide(processor["ours"], processor[side]).tolist())}
-        count = (steps if side == "text" else pixel_steps) * batch_size * rounds
-        total = sum(count / rounds / rate for rate in clock[side])
+        count = (steps if side == "text" else pixel_steps) * batch_size
+        total = sum(count / rate for rate in clock[side])
         found["examples_per_s"][side]["processor_share"] = spent[side]["processor"] / total
     return found
 
@@ -288,9 +289,9 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 def measure(name: str, arguments: argparse.Namespace, device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
     """All figures of one model."""
     batch = arguments.batch_size
-    lesson = Lesson.of(name, max(64, batch * arguments.steps), device, dtype)
+    lesson = Lesson.of(name, 2 * batch, device, dtype)
     model = lesson.backbone.plain_model
-    examples = {task: examples_of(lesson, task, range(64)) for task in SIDES}
+    examples = {task: examples_of(lesson, task, range(len(lesson.pictures if task == "memorize" else lesson.queries))) for task in SIDES}
     result: dict[str, Any] = {
         "parameters": sum(weight.numel() for key, weight in model.named_parameters()
                           if "lora" not in key and "trainable_tokens" not in key),
@@ -330,13 +331,13 @@ def resident() -> tuple[int, int]:
 
 def memory(name: str, task: str, side: str, batch_size: int, device: torch.device, dtype: torch.dtype) -> dict[str, int]:
     """MiB before and at the peak of two steps of a side, whose pictures are encoded already where it caches them."""
-    lesson = Lesson.of(name, max(64, 2 * batch_size), device, dtype)
+    lesson = Lesson.of(name, 2 * batch_size, device, dtype)
     features = stand_in_features(lesson) if (task, side) == ("memorize", "ours") else None
-    chosen = np.random.default_rng(3).permutation(len(lesson.pictures))[:2 * batch_size].tolist()
+    work = work_of(lesson, task, side, 2, batch_size, 0, features)
     before, _ = resident()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    work_of(lesson, task, side, chosen, batch_size, 0, features)()
+    work()
     return {"before_mib": round(before / 2**20), "peak_mib": round(resident()[1] / 2**20)}
 
 
@@ -410,10 +411,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one round of few steps, small batches")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
-    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=8, help="of each side in a round")
-    parser.add_argument("--pixel-steps", type=int, default=2, help="of sides that encode pictures")
+    parser.add_argument("--steps", type=int, default=4, help="of each side in a round")
+    parser.add_argument("--pixel-steps", type=int, default=1, help="of sides that encode pictures")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--device", default=str(best_device()))
     parser.add_argument("--dtype", default="auto", help="auto (the default), float32, float16 or bfloat16")
