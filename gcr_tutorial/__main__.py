@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -17,12 +18,34 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         return arguments.do(arguments)
-    except (OSError, ValueError, FloatingPointError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print(_sentence("interrupted", error), file=sys.stderr)
+        return 128 + getattr(error, "number", signal.SIGINT)
+    except Exception as error:
+        if not _is_expected(error):
+            raise
+        print(_sentence("error", error), file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+
+
+def _sentence(kind: str, error: BaseException) -> str:
+    """What happened, and what to do about it, on one line."""
+    said = " ".join(str(error).split()) or ("out of memory" if isinstance(error, MemoryError) else "")
+    return "; ".join([f"{kind}: {said}" if said else kind, *getattr(error, "__notes__", ())])
+
+
+def _is_expected(error: Exception) -> bool:
+    """Whether `error` is one that a user can do something about: no traceback then."""
+    if isinstance(error, (OSError, ValueError, FloatingPointError, MemoryError)):
+        return True
+    from accelerate.utils.memory import should_reduce_batch_size  # only now: it takes seconds
+    from safetensors import SafetensorError
+
+    from .processes import lost_one
+
+    if lost_one(error):
+        error.add_note("another process of this run ended: see what it said")
+    return lost_one(error) or isinstance(error, SafetensorError) or should_reduce_batch_size(error)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -85,11 +108,24 @@ def _add_recipe(command: argparse.ArgumentParser) -> None:
     command.add_argument("--schedule", choices=("sequential", "joint"), help="default: the preset's")
     command.add_argument("--trainable", choices=("lora", "full"), help="default: the preset's")
     command.add_argument("--lr", type=float, help="learning rate; default: the preset's")
-    command.add_argument("--pseudo-queries", type=int, metavar="K", help="captions the model writes for each uncaptioned image")
-    command.add_argument("--memorize-epochs", type=int, metavar="N")
-    command.add_argument("--retrieve-epochs", type=int, metavar="N")
+    command.add_argument("--rank", type=int, metavar="R", help="of LoRA; default: the preset's")
+    command.add_argument("--batch-size", type=int, metavar="N", help="examples a step over all processes; default: the preset's")
+    command.add_argument("--accumulation", type=int, metavar="N", help="compute a batch in N parts: less memory, same result")
+    command.add_argument("--mixed-precision", choices=("no", "fp16", "bf16"), help="default: the preset's")
+    pseudo = command.add_mutually_exclusive_group()
+    pseudo.add_argument("--pseudo-queries", type=int, metavar="K", help="captions the model writes for each uncaptioned image")
+    pseudo.add_argument("--no-pseudo-queries", dest="pseudo_queries", action="store_const", const=0,
+                        help="learn to retrieve from people's captions alone")
+    memorize = command.add_mutually_exclusive_group()
+    memorize.add_argument("--memorize-epochs", type=int, metavar="N", help="default: the preset's")
+    memorize.add_argument("--no-memorize", dest="memorize_epochs", action="store_const", const=0,
+                          help="skip the memorize step: learn to retrieve only")
+    command.add_argument("--retrieve-epochs", type=int, metavar="N", help="default: the preset's")
     command.add_argument("--train-images", type=int, metavar="N", help="Picturebook only: size of the training split")
     command.add_argument("--test-images", type=int, metavar="N", help="Picturebook only: size of the test gallery")
+    command.add_argument("--resume", action="store_true", help="go on with the interrupted run in --out, if there is one")
+    command.add_argument("--checkpoint-seconds", type=float, default=60.0, metavar="S", help="save so often (default 60)")
+    command.add_argument("--checkpoint-steps", type=int, metavar="N", help="save it every N steps, too")
 
 
 def _asked_for(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, str]]:
@@ -97,9 +133,15 @@ def _asked_for(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, str]]
     from .corpus import ImageCaptionCorpus
     from .presets import get_preset
 
+    for name in ("pseudo_queries", "checkpoint_seconds", "checkpoint_steps"):
+        if (value := getattr(arguments, name)) is not None and not value >= (least := int(name == "checkpoint_steps")):
+            raise ValueError(f"--{name.replace('_', '-')} {value}: give {least} or more")
     preset = get_preset(arguments.preset)
-    changes = {"schedule": arguments.schedule, "trainable": arguments.trainable, "lr": arguments.lr,
+    changes = {"schedule": arguments.schedule, "trainable": arguments.trainable, "lr": arguments.lr, "rank": arguments.rank,
+               "batch_size": arguments.batch_size, "accumulation": arguments.accumulation,
+               "mixed_precision": arguments.mixed_precision,
                "memorize_epochs": arguments.memorize_epochs, "retrieve_epochs": arguments.retrieve_epochs,
+               "memorize_share": 0.0 if arguments.memorize_epochs == 0 else None,
                "least_steps": None if arguments.retrieve_epochs is None else 0}  # who says how many epochs gets them
     recipe = replace(preset.recipe, **{name: value for name, value in changes.items() if value is not None})
     preset = replace(preset, recipe=recipe)
@@ -121,24 +163,36 @@ def _asked_for(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, str]]
     return preset, corpus, about
 
 
+def _kept(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the options say about going on with an interrupted run, and about keeping this one."""
+    return {name: getattr(arguments, name) for name in ("resume", "checkpoint_seconds", "checkpoint_steps")}
+
+
 def _run(arguments: argparse.Namespace) -> int:
+    from . import processes
     from .pipeline import run
     from .reporting import results_table
     from .session import quiet
+    from .unfinished import said_to_be_kept
 
     quiet()
     preset, corpus, about = _asked_for(arguments)
     out = Path(arguments.out or f"runs/{arguments.identifier}")
-    print(f"{corpus!r}, preset {preset.name}, identifier {arguments.identifier}, protocol {arguments.protocol}")
-    results = run(corpus, preset, identifier=arguments.identifier, protocol=arguments.protocol, seed=arguments.seed, out=out,
-                  about=about)
-    print(results_table([results]))
-    print(f"written: {out / 'results.json'} and {out / 'retriever'}; ask it: "
-          f'python -m gcr_tutorial search {out} "your words"')
+    processes.start()
+    say = processes.say
+    say(f"{corpus!r}, preset {preset.name}, identifier {arguments.identifier}, protocol {arguments.protocol}")
+    with said_to_be_kept(out):
+        results = run(corpus, preset, identifier=arguments.identifier, protocol=arguments.protocol, seed=arguments.seed,
+                      out=out, about=about, **_kept(arguments))
+    say(results_table([results]))
+    say(f"written: {out / 'results.json'} and {out / 'retriever'}; ask it: "
+        f'python -m gcr_tutorial search {out} "your words"')
+    processes.stop()
     return 0
 
 
 def _compare(arguments: argparse.Namespace) -> int:
+    from . import processes
     from .comparison import compare
     from .identifiers import KINDS
     from .reporting import comparison_table
@@ -148,10 +202,14 @@ def _compare(arguments: argparse.Namespace) -> int:
     kinds = KINDS if arguments.kinds == "all" else tuple(kind.strip() for kind in arguments.kinds.split(","))
     preset, corpus, about = _asked_for(arguments)
     out = Path(arguments.out)
-    print(f"{corpus!r}, preset {preset.name}, protocol {arguments.protocol}, identifiers {', '.join(kinds)}")
-    runs = compare(corpus, preset, kinds, out, protocol=arguments.protocol, seed=arguments.seed, about=about)
-    print(comparison_table(runs))
-    print(f"written: {out / 'comparison.md'} and {out / 'comparison.json'}")
+    processes.start()
+    say = processes.say
+    say(f"{corpus!r}, preset {preset.name}, protocol {arguments.protocol}, identifiers {', '.join(kinds)}")
+    runs = compare(corpus, preset, kinds, out, protocol=arguments.protocol, seed=arguments.seed, about=about,
+                   **_kept(arguments))
+    say(comparison_table(runs))
+    say(f"written: {out / 'comparison.md'} and {out / 'comparison.json'}")
+    processes.stop()
     return 0
 
 

@@ -53,7 +53,7 @@ def retriever(kind: str = "atomic", progress: Callable[[str], None] = print) -> 
         progress(f"training the {kind} retriever now (minutes; preset {get_preset().name})")
         preset = get_preset()
         corpus = ImageCaptionCorpus.from_picturebook(preset.n_train, preset.n_val, preset.n_test)
-        run(corpus, preset, identifier=kind, out=folder, progress=progress, about={"source": "picturebook"})
+        run(corpus, preset, identifier=kind, out=folder, progress=progress, about={"source": "picturebook"}, resume=True)
     return _load(folder, "built before" if built_before else "trained now")
 
 

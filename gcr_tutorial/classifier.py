@@ -110,10 +110,13 @@ def fine_tune_classifier(backbone: Backbone, embeddings: torch.Tensor, queries: 
     history, epochs = History(), retrieve_epochs(recipe, len(queries))
     if epochs:
         adapt(backbone, trainable=recipe.trainable, rank=recipe.rank, alpha=recipe.alpha, seed=seed)
+        head, words = backbone.model.get_output_embeddings(), backbone.model.get_input_embeddings()
+        if head.weight is not words.weight:
+            head.requires_grad_(False)  # nothing is written: many processes would wait for its gradient
         history.losses["retrieve"], history.seconds["retrieve"] = train(
             backbone, examples, epochs=epochs, recipe=recipe, seed=seed,
             callback=None if progress is None else lambda *at: progress("retrieve", *at),
-            checkpoint=None if checkpoint is None else Path(checkpoint) / "0_classifier.pt",
+            checkpoint=None if checkpoint is None else Path(checkpoint) / "0_classifier.safetensors",
             loss_model=ClassifierLoss(backbone, classifier, recipe.label_smoothing), **saving)
         finish(backbone, merge)
     return classifier.requires_grad_(False).eval(), history

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from . import processes
 from .corpus import ImageCaptionCorpus
 from .files import write_text
 from .identifiers import KINDS
@@ -15,23 +16,32 @@ from .pipeline import run
 from .presets import Preset
 from .provenance import settings_of
 from .reporting import comparison_markdown, comparison_rows
+from .unfinished import complete_run, differing, goes_on, said_to_be_kept
 
 
 def compare(corpus: ImageCaptionCorpus, preset: Preset, kinds: Sequence[str], out: str | Path, *, protocol: str = "karpathy",
-            seed: int = 0, progress: Callable[[str], None] = print, about: dict | None = None) -> list[dict[str, Any]]:
+            seed: int = 0, progress: Callable[[str], None] = print, about: dict | None = None, resume: bool = False,
+            **saving: Any) -> list[dict[str, Any]]:
     """Run every kind of `kinds` as `run` does, into `out/KIND`; returns the results (as in results.json) in order.
 
-    A kind that stands finished in `out` with the same settings is not run again, so an interrupted comparison goes on
-    where it stopped. Pseudo-queries do not depend on the kind and are made once. After each kind `out/comparison.md` and
-    `out/comparison.json` are written anew. Raises ValueError for an unknown kind, before any work.
+    A kind that stands finished in `out` with the same settings is not run again; one that was interrupted goes on with
+    `resume`, and `saving` says how often it is saved (see `run`). Pseudo-queries do not depend on the kind and are made
+    once. After each kind `out/comparison.md` and `out/comparison.json` are written anew. Raises ValueError, before any
+    work, for an unknown kind, and where `run` would for what `out` holds of one of them.
     """
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown or not kinds:
         raise ValueError(f"unknown identifier kind {next(iter(unknown), '')!r}: choose from {', '.join(KINDS)}, or all")
     kinds = list(dict.fromkeys(kinds))
+    processes.start()
+    progress = progress if processes.is_main() else lambda line: None
     out, runs, seconds = Path(out), [], []
-    for number, kind in enumerate(kinds, 1):
-        settings = settings_of(corpus, preset, kind, protocol, seed)
+    settings_by_kind = {kind: settings_of(corpus, preset, kind, protocol, seed) for kind in kinds}
+    for kind, settings in settings_by_kind.items():
+        if resume:
+            complete_run(out / kind, settings)
+        goes_on(out / kind, settings, resume)
+    for number, (kind, settings) in enumerate(settings_by_kind.items(), 1):
         results = finished(out / kind, settings)
         if results is not None:
             progress(f"{kind} ({number} of {len(kinds)}): finished before, found in {out / kind}")
@@ -39,20 +49,23 @@ def compare(corpus: ImageCaptionCorpus, preset: Preset, kinds: Sequence[str], ou
             left = f", about {sum(seconds) / len(seconds) * (len(kinds) - number + 1):.0f} s left" if seconds else ""
             progress(f"{kind} ({number} of {len(kinds)}): training now{left}")
             started = time.monotonic()
-            results = run(corpus, preset, identifier=kind, protocol=protocol, seed=seed, out=out / kind, progress=progress,
-                          about=about, pseudo_store=out / "pseudo_queries.json")
+            with said_to_be_kept(out / kind):
+                results = run(corpus, preset, identifier=kind, protocol=protocol, seed=seed, out=out / kind, about=about,
+                              progress=progress, pseudo_store=out / "pseudo_queries.json", resume=resume, **saving)
             seconds.append(time.monotonic() - started)
         runs.append(results)
-        write_text(out / "comparison.md", comparison_markdown(runs) + "\n")
-        write_text(out / "comparison.json", json.dumps({"rows": comparison_rows(runs), "settings": {
-            key: value for key, value in settings.items() if key != "identifier"}, "versions": results["versions"]}, indent=1))
+        if processes.is_main():
+            write_text(out / "comparison.md", comparison_markdown(runs) + "\n")
+            write_text(out / "comparison.json", json.dumps({"rows": comparison_rows(runs), "settings": {
+                key: value for key, value in settings.items() if key != "identifier"}, "versions": results["versions"]},
+                indent=1))
     return runs
 
 
 def finished(folder: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """The results in `folder` where a run with exactly these settings was completed, else None."""
+    """The results in `folder` where a run with these settings was completed, else None."""
     try:
         results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-        return results if results.get("settings") == settings else None
+        return None if differing(results.get("settings"), settings) else results
     except (OSError, ValueError, AttributeError):  # none there, or not what a run writes: run it
         return None

@@ -1,16 +1,21 @@
-"""Learning rates, and training state that survives a kill: what the training loop needs but should not show."""
+"""Learning rates, and the gradient of a batch that may be too large for memory or shared by many processes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from pathlib import Path
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedType
+from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from torch import nn
 
-from .checkpoints import load_checkpoint, save_checkpoint
+from . import processes
+from .batching import Example
 
 
 def parameter_groups(model: nn.Module, lr: float, token_lr: float, weight_decay: float) -> list[dict[str, Any]]:
@@ -44,37 +49,64 @@ def warmup_cosine(warmup: float, total: int) -> Callable[[int], float]:
     return factor
 
 
-class TrainingState:
-    """Trainable weights, optimizer, schedule and losses in one file, for `train` to go on from where it was killed."""
+def new_accelerator(device: torch.device, mixed_precision: str) -> Accelerator:
+    """What spreads training over the processes of this run. Raises ValueError for sharded weights (FSDP, DeepSpeed), which
+    could be neither saved nor searched with yet."""
+    accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=mixed_precision)
+    if accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED):
+        raise ValueError(f"{accelerator.distributed_type.value} splits the weights, which is not supported yet: launch with "
+                         "data/accelerate/many_gpus.yaml")
+    return accelerator
 
-    def __init__(self, path: str | Path | None, model: nn.Module, optimizer: Any, schedule: Any,
-                 signature: str) -> None:
-        self.path, self.optimizer, self.schedule, self.signature = path, optimizer, schedule, signature
-        self.weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
 
-    def restore(self) -> tuple[list[float], float]:
-        """Put back what the file holds; (losses so far, seconds so far), or ([], 0.0) where there is no file.
+class BatchGradient:
+    """Adds up the gradient of the mean loss over all target tokens of a batch, whichever way the batch is cut.
 
-        Raises ValueError where the file belongs to another run (other data, recipe or seed)."""
-        state = load_checkpoint(self.path) if self.path is not None else None
-        if state is None:
-            return [], 0.0
-        if state["signature"] != self.signature or state["weights"].keys() != self.weights.keys():
-            raise ValueError(f"{self.path} is a checkpoint of another run (data, recipe or seed differ): delete it, or "
-                             "give another checkpoint folder")
-        with torch.no_grad():
-            for name, weight in self.weights.items():
-                weight.copy_(state["weights"][name])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
-        torch.set_rng_state(state["rng"])
-        return state["losses"], state["seconds"]
+    Each process computes its share of the examples, in `parts` parts one after the other. A part counts by its target
+    tokens, so neither the number of processes nor that of parts changes the result by more than rounding. Where memory
+    runs out the parts are halved and the batch is computed anew; with many processes that cannot be agreed upon any more,
+    and MemoryError says which option to change.
 
-    def save(self, losses: list[float], seconds: float) -> None:
-        """Write the state after len(losses) steps; a no-op without a path."""
-        if self.path is not None:
-            save_checkpoint(self.path, {
-                "signature": self.signature, "weights": {name: w.detach() for name, w in self.weights.items()},
-                "optimizer": self.optimizer.state_dict(), "schedule": self.schedule.state_dict(),
-                "rng": torch.get_rng_state(), "losses": losses, "seconds": seconds,
-            })
+    Args:
+        model: takes the tensors of a part to its mean loss; as `accelerator.prepare` returned it.
+        to_tensors: examples to the arguments of `model` (see `collate`).
+        parts: to begin with; grows.
+    """
+
+    def __init__(self, accelerator: Accelerator, model: nn.Module, to_tensors: Callable[[Sequence[Example]], dict],
+                 parts: int = 1) -> None:
+        self.accelerator, self.model, self.to_tensors, self.parts = accelerator, model, to_tensors, parts
+
+    def __call__(self, batch: Sequence[Example]) -> float:
+        """The mean loss of `batch`, the same on every process; the gradients are left in the parameters."""
+        while True:
+            try:
+                return self._add_up(batch)
+            except (MemoryError, RuntimeError) as error:
+                if not isinstance(error, MemoryError) and not should_reduce_batch_size(error):
+                    raise
+                if processes.count() > 1 or self.parts >= len(batch):
+                    raise MemoryError(self._advice(len(batch))) from error
+            self.model.zero_grad()
+            clear_device_cache(garbage_collection=True)
+            self.parts *= 2
+            warnings.warn(f"out of memory: batches of {len(batch)} are computed in {self.parts} parts from here on, to the "
+                          "same result", stacklevel=2)
+
+    def _add_up(self, batch: Sequence[Example]) -> float:
+        many, tokens, loss = processes.count(), sum(len(example.target_ids) for example in batch), 0.0
+        for number in range(self.parts):
+            part = batch[number * many + processes.rank() :: many * self.parts]
+            share = sum(len(example.target_ids) for example in part) / tokens  # 0 for a process that has nothing left
+            last = number == self.parts - 1
+            with nullcontext() if last else self.accelerator.no_sync(self.model):
+                part_loss = self.model(**self.to_tensors(part or batch[:1])) * share
+                self.accelerator.backward(part_loss * many)  # many: the processes' gradients are averaged
+            loss += part_loss.item()
+        return processes.total([loss])[0]
+
+    def _advice(self, size: int) -> str:
+        if processes.count() > 1:
+            return (f"out of memory on process {processes.rank()} with {processes.count()} processes: add --accumulation "
+                    f"{2 * self.parts} (more parts, the same result)")
+        return f"out of memory even for one of the batch's {size} examples at a time: choose a smaller backbone or --rank"

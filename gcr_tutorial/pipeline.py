@@ -10,65 +10,32 @@ import platform
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from . import processes
 from .backbone import Backbone, add_tokens, load_backbone
 from .classifier import fine_tune_classifier
-from .clip_baseline import embed_images, embed_texts, load_clip, zero_shot_rankings
+from .clip_baseline import embed_images, embed_texts, load_clip
 from .corpus import ImageCaptionCorpus, RetrievalTask, make_task
-from .evaluation import bm25_rankings, chance_recall, map_at_r, oracle_recall, r_precision, recall_at_k
 from .features import image_features
 from .files import write_text
 from .identifiers import KINDS, make_identifiers
+from .measurement import measure
 from .presets import Preset
 from .provenance import settings_of
 from .pseudo_queries import fine_tune_captioner, generate_pseudo_queries, keep_agreeing
 from .reranking import DenseGallery
 from .retriever import GenerativeRetriever
+from .stages import Progress, Timer, every
 from .training import fine_tune, target_ids
+from .unfinished import UnfinishedRun, complete_run
 
-KS = (1, 5, 10)
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "open_clip_torch", "numpy", "pillow")
-Progress = Callable[[str], None]
-
-
-@dataclass
-class Timer:
-    """Wall-clock seconds of each stage, with a line when one ends."""
-
-    progress: Progress
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def __call__(self, stage: str, work: Callable[[], Any]) -> Any:
-        started = time.perf_counter()
-        result = work()
-        self.seconds[stage] = round(time.perf_counter() - started, 2)
-        self.progress(f"[{sum(self.seconds.values()):6.1f} s] {stage}: {self.seconds[stage]:.1f} s")
-        return result
-
-
-def every(seconds: float, progress: Progress) -> Callable[..., None]:
-    """A callback (stage, step, total, loss where there is one) that says, at most every `seconds`, how far a stage is and
-    how long it will take."""
-    state: dict[str, Any] = {}
-
-    def report(stage: str, step: int, total: int, loss: float | None = None) -> None:
-        now = time.monotonic()
-        if step == 1 or state.get("of") != (stage, total):
-            state.update(start=now, first=step, said=now, of=(stage, total))
-        elif now - state["said"] > seconds or step == total:
-            left = (now - state["start"]) / max(1, step - state["first"]) * (total - step)
-            state["said"] = now
-            done = f"{step}/{total}" if loss is None else f"{step}/{total} steps, loss {loss:.3f}"
-            progress(f"  {stage} {done}, {left:.0f} s left")
-
-    return report
 
 
 def pictures(corpus: ImageCaptionCorpus, rows: tuple[int, ...], size: int):
@@ -85,29 +52,45 @@ def training_queries(task: RetrievalTask, row_of: dict[int, int], pseudo: list[l
 
 def run(corpus: ImageCaptionCorpus, preset: Preset, *, identifier: str = "atomic", protocol: str = "karpathy", seed: int = 0,
         out: str | Path | None = None, progress: Progress = print, about: dict | None = None,
-        pseudo_store: Path | None = None) -> dict[str, Any]:
+        pseudo_store: Path | None = None, resume: bool = False, checkpoint_seconds: float | None = 60.0,
+        checkpoint_steps: int | None = None) -> dict[str, Any]:
     """Memorize the corpus under identifiers of a kind and measure retrieval; returns what `results.json` holds.
 
-    With `out`, writes `out/results.json` and `out/retriever/`. The same seed on the same machine gives the same recalls.
+    With `out`, writes `out/results.json` and `out/retriever/`, and until these are complete `out/checkpoints/`, as often as
+    told: with `resume` an interrupted run goes on from there, on the same machine to the same weights, and a complete one
+    is left as it is. The same seed on the same machine gives the same recalls. Started by `accelerate launch`, the work is
+    shared by many processes; only the first one writes and reports.
     `pseudo_store` is a JSON file through which runs that differ in `identifier` alone share their pseudo-queries.
     Raises ValueError or FileNotFoundError, before any work, for a kind, protocol, backbone or folder that cannot be used.
     """
     if identifier not in KINDS:
         raise ValueError(f"unknown identifier kind {identifier!r}: choose one of {', '.join(KINDS)}")
     torch.manual_seed(seed)
-    timer, task = Timer(progress), make_task(corpus, protocol, seed)
+    processes.start()
+    timer, task = Timer(progress if processes.is_main() else lambda line: None), make_task(corpus, protocol, seed)
+    progress = timer.progress
+    settings = settings_of(corpus, preset, identifier, protocol, seed)
+    if out is not None and resume and (done := complete_run(out, settings)) is not None:
+        progress(f"{out} holds this run already, complete")
+        return done
     row_of = {image: row for row, image in enumerate(task.memorize)}
     backbone = timer("load backbone", lambda: load_backbone(preset.backbone_path))
     clip = timer("load CLIP", lambda: load_clip(preset.clip_path))
     if out is not None:
-        Path(out).mkdir(parents=True, exist_ok=True)
+        timer.unfinished = UnfinishedRun(out, settings, resume)
+    saving = {"checkpoint": timer.unfinished and timer.unfinished.training, "checkpoint_seconds": checkpoint_seconds,
+              "checkpoint_steps": checkpoint_steps}
     size = preset.image_size
-    features = timer("vision features", lambda: image_features(
+    features = timer.keep("vision features", lambda: image_features(
         backbone, pictures(corpus, task.memorize, size), preset.feature_batch))  # (N, S, H)
     pseudo_rows = [row_of[image] for image in task.uncaptioned]
-    embeddings = timer("CLIP embeddings", lambda: embed_images(clip, pictures(corpus, task.memorize, size)))  # (N, D)
-    settings = settings_of(corpus, preset, identifier, protocol, seed)
-    pseudo = stored_pseudo_queries(pseudo_store, preset, settings, timer, lambda: keep_agreeing(
+    embeddings = timer.keep("CLIP embeddings", lambda: embed_images(clip, pictures(corpus, task.memorize, size)))  # (N, D)
+    if preset.caption_epochs and preset.pseudo_queries and pseudo_rows and task.train_queries:
+        timer("captioning", lambda: fine_tune_captioner(
+            backbone, [(query.text, row_of[query.image]) for query in task.train_queries], features=features,
+            epochs=preset.caption_epochs, recipe=replace(preset.recipe, schedule="sequential"), seed=seed,
+            progress=every(10, progress), **saving))
+    pseudo = stored_pseudo_queries(pseudo_store, settings, timer, lambda: keep_agreeing(
         write_pseudo_queries(backbone, features, task, row_of, preset, seed, progress), embeddings[pseudo_rows],
         lambda texts: embed_texts(clip, texts), preset.pseudo_queries))
     queries = training_queries(task, row_of, pseudo, pseudo_rows)
@@ -118,7 +101,7 @@ def run(corpus: ImageCaptionCorpus, preset: Preset, *, identifier: str = "atomic
         identifier, [corpus.records[i].id for i in task.memorize], embeddings.numpy(), preset.clusters, preset.leaf_size, seed,
         tokenizer=backbone.tokenizer, texts=documents, avoid=[query.text for query in task.eval_queries]))
     add_tokens(backbone, identifiers.new_tokens, seed)
-    started, learning = time.perf_counter(), {"recipe": preset.recipe, "seed": seed, "progress": every(10, progress)}
+    started, learning = time.perf_counter(), {"recipe": preset.recipe, "seed": seed, "progress": every(10, progress), **saving}
     classifier = None
     if identifier == "classifier":
         progress("  classifier: no identifier is generated, and there is no memorize step; a linear map onto frozen CLIP "
@@ -143,95 +126,47 @@ def run(corpus: ImageCaptionCorpus, preset: Preset, *, identifier: str = "atomic
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "settings": settings, "losses": {stage: thin(losses) for stage, losses in history.losses.items()},
     }
-    if out is not None:
+    if out is not None and processes.is_main():
         write_results(Path(out), retriever, results)
+        timer.unfinished.complete()
+    processes.wait()
     return results
 
 
 def write_pseudo_queries(backbone: Backbone, features: torch.Tensor, task: RetrievalTask, row_of: dict[int, int],
                          preset: Preset, seed: int, progress: Progress) -> list[list[str]]:
-    """`preset.pseudo_samples` captions that the model writes for each image without human ones, after a captioning step
-    where the preset asks; the pipeline keeps those that agree best with the image."""
+    """`preset.pseudo_samples` captions that the model writes for each image without human ones; the pipeline keeps those
+    that agree best with the image."""
     rows = [row_of[image] for image in task.uncaptioned]
     if not rows or not preset.pseudo_queries:
         return [[] for _ in rows]
-    if preset.caption_epochs and task.train_queries:
-        captions = [(query.text, row_of[query.image]) for query in task.train_queries]
-        fine_tune_captioner(backbone, captions, features=features, epochs=preset.caption_epochs, seed=seed,
-                            recipe=replace(preset.recipe, schedule="sequential"), progress=every(10, progress))
     report = every(10, progress)
     return generate_pseudo_queries(backbone, features[rows], max(preset.pseudo_queries, preset.pseudo_samples), seed,
                                    progress=lambda done, total: report("pseudo-queries", done, total))
 
 
-def stored_pseudo_queries(store: Path | None, preset: Preset, settings: dict[str, Any], timer: Timer,
+def stored_pseudo_queries(store: Path | None, settings: dict[str, Any], timer: Timer,
                           write: Callable[[], list[list[str]]]) -> list[list[str]]:
     """What `write` returns, or what an earlier run with the same settings (identifiers apart) put into the file `store`.
-
-    The stage's seconds are those that writing took, then or now. Where the preset fine-tunes the captioner nothing is
-    shared: that step changes the model itself.
-    """
-    if store is None or preset.caption_epochs:
-        return timer("pseudo-queries", write)
+    The stage's seconds are those that writing took, then or now."""
+    if store is None:
+        return timer.keep("pseudo-queries", write)
     key = {name: value for name, value in settings.items() if name != "identifier"}
+    stored = None
     try:
-        stored = json.loads(store.read_text(encoding="utf-8"))
-        if stored["settings"] == key:
-            timer.seconds["pseudo-queries"], texts = stored["seconds"], stored["texts"]
-            timer.progress(f"  pseudo-queries: those of an earlier run, made in {stored['seconds']:.1f} s")
-            return texts
+        read = json.loads(store.read_text(encoding="utf-8"))
+        stored = (read["texts"], read["seconds"]) if read["settings"] == key else None
     except (FileNotFoundError, ValueError, KeyError, TypeError):  # none yet, or damaged: they are written now
         pass
-    texts = timer("pseudo-queries", write)
-    write_text(store, json.dumps({"settings": key, "seconds": timer.seconds["pseudo-queries"], "texts": texts}))
+    stored = processes.gather(stored)[0]  # all do what the main process found
+    if stored is not None:
+        texts, timer.seconds["pseudo-queries"] = stored
+        timer.progress(f"  pseudo-queries: those of an earlier run, made in {stored[1]:.1f} s")
+        return texts
+    texts = timer.keep("pseudo-queries", write)
+    if processes.is_main():
+        write_text(store, json.dumps({"settings": key, "seconds": timer.seconds["pseudo-queries"], "texts": texts}))
     return texts
-
-
-def measure(retriever: GenerativeRetriever, corpus: ImageCaptionCorpus, task: RetrievalTask, row_of: dict[int, int],
-            embeddings: torch.Tensor, clip: Any, documents: list[list[str]], timer: Timer) -> dict[str, Any]:
-    """Recall over all evaluation queries, on the test-only and on the full gallery, beside the hybrid, baselines and the
-    oracle."""
-    if not task.eval_queries:
-        return {"recall": None, "recall_full_gallery": None, "valid_rate": None, "hybrid": None, "baselines": {}}
-    texts = [query.text for query in task.eval_queries]
-    targets = [row_of[query.image] for query in task.eval_queries]
-    gallery, everything = list(retriever.gallery), list(range(len(task.memorize)))
-    report = every(10, timer.progress)
-    most = max(KS)
-    beams = timer("search", lambda: retriever.rank(texts, max(most, retriever.num_beams), rows=gallery,
-                                                   progress=partial(report, "search")))
-    hits = [found[:most] for found in beams]
-    rankings = [[hit.row for hit in found] for found in hits]
-    result: dict[str, Any] = {"recall": recall_at_k(rankings, targets, KS)}
-    full = hits if len(gallery) == len(everything) else timer("search the full gallery", lambda: retriever.rank(
-        texts, most, rows=everything, progress=partial(report, "search the full gallery")))
-    result["recall_full_gallery"] = recall_at_k([[hit.row for hit in found] for found in full], targets, KS)
-    result["valid_rate"] = valid_rate(rankings, set(gallery), min(most, len(gallery)))
-    better = timer("re-ranking", lambda: retriever.dense_gallery().rerank(texts, beams, most))
-    result["hybrid"] = recall_at_k([[hit.row for hit in found] for found in better], targets, KS)
-
-    baselines: dict[str, Any] = {"chance": chance_recall(len(gallery), KS)}
-    words = bm25_rankings([documents[row] for row in gallery], texts, most)
-    baselines["bm25"] = recall_at_k([[gallery[i] for i in found] for found in words], targets, KS)
-    asked = timer("CLIP queries", lambda: embed_texts(clip, texts))
-    dense = zero_shot_rankings(asked, embeddings[gallery], most)
-    dense = [[gallery[i] for i in found] for found in dense]
-    baselines["clip_zero_shot"] = recall_at_k(dense, targets, KS)
-    result["baselines"] = baselines
-    if corpus.meaning(task.eval_queries[0].image, task.eval_queries[0].caption) is not None:
-        meanings = [corpus.meaning(query.image, query.caption) for query in task.eval_queries]
-        relevant = timer("relevance", lambda: corpus.relevant(meanings, task.gallery))
-        rows = [[row_of[image] for image in images] for images in relevant]
-        result["oracle"] = oracle_recall([len(images) for images in rows], KS)
-        result["ambiguity_aware"] = {
-            "mAP@R": map_at_r(rankings, rows), "R-Precision": r_precision(rankings, rows),
-            "clip_zero_shot_mAP@R": map_at_r(dense, rows), "clip_zero_shot_R-Precision": r_precision(dense, rows)}
-    return result
-
-
-def valid_rate(rankings: list[list[int]], gallery: set[int], k: int) -> float:
-    """Share of the `k` places of each ranking that hold an image of the gallery, each image counted once."""
-    return sum(len(set(ranking[:k]) & gallery) for ranking in rankings) / (k * len(rankings))
 
 
 def thin(values: list[float], most: int = 200) -> list[float]:

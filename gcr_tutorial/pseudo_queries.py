@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -19,10 +21,12 @@ from .training import History, Recipe, caption_examples, train
 
 def fine_tune_captioner(backbone: Backbone, captions: Sequence[tuple[str, int]], *, features: torch.Tensor, epochs: int,
                         recipe: Recipe | None = None, seed: int = 0,
-                        progress: Callable[[str, int, int, float], None] | None = None) -> History:
+                        progress: Callable[[str, int, int, float], None] | None = None,
+                        checkpoint: str | Path | None = None, **saving: Any) -> History:
     """Teach `backbone` to caption in the words of the training split: `captions` are (text, row of `features`) pairs.
 
-    Give captions of training images only. Changes the weights in place (LoRA is folded in).
+    Give captions of training images only. Changes the weights in place (LoRA is folded in). `checkpoint` is a folder,
+    `saving` says how often (see `train`).
     """
     recipe, history = recipe or Recipe(lr=1e-3), History()
     if not captions or not epochs:
@@ -31,7 +35,7 @@ def fine_tune_captioner(backbone: Backbone, captions: Sequence[tuple[str, int]],
     adapt(backbone, trainable=recipe.trainable, rank=recipe.rank, alpha=recipe.alpha, seed=seed)
     history.losses["caption"], history.seconds["caption"] = train(
         backbone, caption_examples(backbone, captions), epochs=epochs, recipe=recipe, features=features, seed=seed,
-        callback=report)
+        callback=report, checkpoint=None if checkpoint is None else Path(checkpoint) / "caption.safetensors", **saving)
     finish(backbone)
     return history
 

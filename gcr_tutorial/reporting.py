@@ -13,7 +13,7 @@ def _row(name: str, recall: dict[str, float] | None, source: str, seconds: float
 
 def training_seconds(results: dict[str, Any]) -> float:
     """Seconds of pseudo-queries and fine-tuning: what an identifier kind costs."""
-    stages = ("pseudo-queries", "memorize", "retrieve", "joint")
+    stages = ("captioning", "pseudo-queries", "memorize", "retrieve", "joint")
     return sum(results["seconds"].get(stage, 0.0) for stage in stages)
 
 

@@ -8,22 +8,22 @@ place in `task.memorize`, in the features and in the identifiers alike.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from zlib import crc32
+from typing import Any
 
 import torch
-from accelerate import Accelerator
 from torch import nn
 
+from . import processes
 from .adaptation import adapt, finish
 from .backbone import (CAPTION_INSTRUCTION, MEMORIZE_INSTRUCTION, RETRIEVE_INSTRUCTION, Backbone, prompt_ids,
                        prompt_text)
 from .batching import Example, collate, length_bucketed_batches
 from .features import merge_features
-from .optimization import TrainingState, parameter_groups, warmup_cosine
+from .optimization import BatchGradient, new_accelerator, parameter_groups, warmup_cosine
+from .training_state import TrainingState, fingerprint
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Recipe:
     alpha: int | None = None  # LoRA scale is alpha / rank; None means alpha = rank
     lr: float = 2e-3
     token_lr: float = 1e-2  # of the new tokens' embedding rows (LoRA only; "full" trains them at `lr`)
-    batch_size: int = 64  # examples a process and step
+    batch_size: int = 64  # examples a step, over all processes
     memorize_epochs: int = 10
     retrieve_epochs: int = 7
     least_steps: int = 0  # of the retrieve (or joint) stage: a small collection gets more epochs
@@ -44,7 +44,7 @@ class Recipe:
     warmup: float = 0.05  # share of the steps with rising learning rate; a cosine to zero follows
     weight_decay: float = 0.01
     label_smoothing: float = 0.0
-    accumulation: int = 1  # batches a step
+    accumulation: int = 1  # parts that a batch is computed in: less memory, the same result
     mixed_precision: str = "no"  # or "fp16" (T4), "bf16"
 
     def __post_init__(self) -> None:
@@ -53,6 +53,11 @@ class Recipe:
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name}={getattr(self, name)!r}: choose one of {', '.join(allowed)}")
+        least = {"rank": 1, "batch_size": 1, "accumulation": 1, "memorize_epochs": 0, "retrieve_epochs": 0, "least_steps": 0,
+                 "lr": 0.0, "token_lr": 0.0, "memorize_share": 0.0, "warmup": 0.0, "weight_decay": 0.0}
+        for name, smallest in least.items():
+            if not getattr(self, name) >= smallest:  # a nan is refused too
+                raise ValueError(f"{name.replace('_', ' ')} of {getattr(self, name)}: give {smallest} or more")
 
 
 @dataclass
@@ -130,64 +135,59 @@ class TargetLoss(nn.Module):
 def train(backbone: Backbone, examples: Sequence[Example], *, epochs: int, recipe: Recipe,
           features: torch.Tensor | None = None, seed: int = 0,
           callback: Callable[[int, int, float], None] | None = None, checkpoint: str | Path | None = None,
-          checkpoint_seconds: float = 60.0, loss_model: nn.Module | None = None) -> tuple[list[float], float]:
+          checkpoint_seconds: float | None = 60.0, checkpoint_steps: int | None = None,
+          loss_model: nn.Module | None = None) -> tuple[list[float], float]:
     """Train what is trainable in `backbone.model` (see `adapt`); returns the loss of every step and the seconds taken.
 
-    `loss_model` takes the batches (see `collate`) to a loss, and is trained itself: TargetLoss, unless another is given.
-    `callback(step, total, loss)` is called after each step. With `checkpoint` (a file) the state is saved every
-    `checkpoint_seconds`; started again with the same arguments, training goes on from there to the same result.
+    `loss_model` takes the batches (see `collate`) to a mean loss, and is trained itself: TargetLoss, unless another is
+    given. `callback(step, total, loss)` is called after each step. With `checkpoint` (a file) the state is saved every
+    `checkpoint_seconds`, every `checkpoint_steps`, at the end, and when the run is interrupted; started again with the
+    same arguments, training goes on from there to the same result. Raises FloatingPointError where the loss is no number,
+    MemoryError where not even one example fits, Interrupted after SIGTERM or Ctrl-C.
     """
-    device = backbone.device
-    accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=recipe.mixed_precision,
-                              gradient_accumulation_steps=recipe.accumulation)
-    lengths = [len(example) for example in examples]
-    batches = length_bucketed_batches(lengths, recipe.batch_size, epochs, seed)
-    batches = batches[accelerator.process_index :: accelerator.num_processes]
-    total = len(batches)
+    accelerator = new_accelerator(backbone.device, recipe.mixed_precision)
+    batches = length_bucketed_batches([len(example) for example in examples], recipe.batch_size, epochs, seed)
     loss_model = loss_model or TargetLoss(backbone, recipe.label_smoothing)
-    groups = parameter_groups(loss_model, recipe.lr, recipe.token_lr, recipe.weight_decay)
-    optimizer = torch.optim.AdamW(groups, fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(recipe.warmup, total // recipe.accumulation))
-    loss_model, optimizer = accelerator.prepare(loss_model, optimizer)
-    signature = f"{recipe} seed={seed} batches={total} data={crc32(repr(list(examples)).encode())}"
-    run = TrainingState(checkpoint, accelerator.unwrap_model(loss_model), optimizer, schedule, signature)
-    losses, seconds = run.restore()
-    started = saved = time.monotonic()
+    optimizer = torch.optim.AdamW(parameter_groups(loss_model, recipe.lr, recipe.token_lr, recipe.weight_decay), fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(recipe.warmup, len(batches)))
+    model, optimizer = accelerator.prepare(loss_model, optimizer)
+    settings = {"recipe": asdict(replace(recipe, accumulation=1)), "seed": seed, "steps": len(batches),
+                **fingerprint(examples, loss_model)}
+    state = TrainingState(checkpoint, loss_model, optimizer, schedule, accelerator, settings, checkpoint_seconds,
+                          checkpoint_steps)
+    gradient = BatchGradient(accelerator, model, lambda part: collate(part, backbone.pad_id, features, backbone.device),
+                             recipe.accumulation)
+    torch.manual_seed(seed + processes.rank())  # for dropout, where a backbone has any
+    losses = state.restore()
 
-    loss_model.train()
-    for step in range(len(losses), total):
-        batch = collate([examples[i] for i in batches[step]], backbone.pad_id, features, device)
-        with accelerator.accumulate(loss_model):
-            loss = loss_model(**batch)
-            accelerator.backward(loss)
-            if accelerator.sync_gradients:
-                accelerator.clip_grad_norm_(loss_model.parameters(), 1.0)
+    model.train()
+    with state:
+        for step in range(len(losses), len(batches)):
+            loss = gradient([examples[i] for i in batches[step]])
+            norm = accelerator.clip_grad_norm_(model.parameters(), 1.0)
+            state.check(loss, norm)
             optimizer.step()
             optimizer.zero_grad()
-            if accelerator.sync_gradients:
-                schedule.step()
-        losses.append(loss.item())
-        if callback is not None:
-            callback(step + 1, total, losses[-1])
-        if time.monotonic() - saved > checkpoint_seconds:
-            run.save(losses, seconds + time.monotonic() - started)
-            saved = time.monotonic()
-    loss_model.eval()
-    seconds += time.monotonic() - started
-    run.save(losses, seconds)
-    return losses, seconds
+            schedule.step()
+            losses.append(loss)
+            if callback is not None:
+                callback(step + 1, len(batches), loss)
+            state.after_step(losses)
+    model.eval()
+    state.save(losses)
+    return losses, state.seconds
 
 
 def fine_tune(backbone: Backbone, targets: Sequence[Sequence[int]], queries: Sequence[tuple[str, int]], *,
               features: torch.Tensor, recipe: Recipe | None = None, seed: int = 0, merge: bool = True,
               progress: Callable[[str, int, int, float], None] | None = None,
-              checkpoint: str | Path | None = None) -> History:
+              checkpoint: str | Path | None = None, **saving: Any) -> History:
     """Write identifiers into the parameters: `targets` (token ids with end token, one an image row) are learned from
     `features` (N, S, H) and from `queries` ((text, row) pairs: captions and pseudo-queries).
 
     Changes `backbone.model`: with `merge` LoRA weights are folded in at the end, else it is left a peft model.
-    `progress(stage, step, total, loss)` is called after each step; `checkpoint` is a folder (see `train`).
-    Raises ValueError where rows do not match.
+    `progress(stage, step, total, loss)` is called after each step; `checkpoint` is a folder, with one
+    file a stage, `saving` says how often (see `train`). Raises ValueError where rows do not match.
     """
     recipe = recipe or Recipe()
     if len(features) != len(targets):
@@ -201,10 +201,10 @@ def fine_tune(backbone: Backbone, targets: Sequence[Sequence[int]], queries: Seq
     history = History()
     for number, (stage, examples, epochs) in enumerate(_stages(backbone, targets, queries, recipe)):
         report = None if progress is None else (lambda *at, stage=stage: progress(stage, *at))
-        file = None if checkpoint is None else Path(checkpoint) / f"{number}_{stage}.pt"
+        file = None if checkpoint is None else Path(checkpoint) / f"{number}_{stage}.safetensors"
         history.losses[stage], history.seconds[stage] = train(
             backbone, examples, epochs=epochs, recipe=recipe, features=features, seed=seed + number,
-            callback=report, checkpoint=file)
+            callback=report, checkpoint=file, **saving)
     finish(backbone, merge)
     return history
 

@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
+from gcr_tutorial import classifier
 from gcr_tutorial.backbone import Backbone
+from gcr_tutorial.batching import collate
 from gcr_tutorial.classifier import ClipClassifier, fine_tune_classifier, last_hidden, rank_by_classifier
 from gcr_tutorial.decoding import left_pad
 from gcr_tutorial.identifiers import make_identifiers
@@ -43,6 +45,26 @@ def test_scores_are_the_linear_map_of_the_last_hidden_state_against_the_embeddin
         by_hand = (logits.exp() / logits.exp().sum()).log()
         assert [score for _, score in answers] == pytest.approx(by_hand.sort(descending=True).values.tolist(), abs=1e-4)
         assert dict(answers) == pytest.approx(dict(enumerate(by_hand.tolist())), abs=1e-4)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("trainable", ["lora", "full"])
+def test_all_that_trains_gets_a_gradient(backbone, monkeypatch, tied, trainable):
+    """Many processes wait for one for each trainable weight."""
+    if not tied:
+        head = backbone.model.get_output_embeddings()
+        head.weight = torch.nn.Parameter(head.weight.detach().clone())
+    without = []
+
+    def one_step(backbone, examples, *, loss_model, **how):
+        loss_model(**collate(examples, backbone.pad_id, None, backbone.device)).backward()
+        without.extend(name for name, weight in loss_model.named_parameters() if weight.requires_grad and weight.grad is None)
+        assert any(weight.grad is not None for weight in loss_model.model.parameters())
+        return [0.0], 0.0
+
+    monkeypatch.setattr(classifier, "train", one_step)
+    fine_tune_classifier(backbone, embeddings(), [("a boy", 0), ("a dog", 3)], recipe=Recipe(trainable=trainable, rank=4))
+    assert without == []
 
 
 def test_some_rows_are_ranked_as_among_all(backbone):

@@ -4,8 +4,10 @@ import json
 import runpy
 import sys
 import types
+from dataclasses import replace
 
 import pytest
+from safetensors import SafetensorError
 
 from gcr_tutorial import __main__ as cli
 from gcr_tutorial import pipeline
@@ -41,6 +43,14 @@ def one_sentence(err: str) -> str:
     ([*RUN, "--karpathy", "absent.json", "--images", "."], "no file absent.json"),
     ([*RUN, "--images", "absent"], "image folder absent does not exist"),
     ([*RUN, "--images", "."], "no pictures in"),
+    (["run", "--memorize-epochs", "-1"], "memorize epochs of -1: give 0 or more"),
+    (["run", "--retrieve-epochs", "-2"], "retrieve epochs of -2: give 0 or more"),
+    (["run", "--batch-size", "0"], "batch size of 0: give 1 or more"),
+    (["run", "--accumulation", "0"], "accumulation of 0: give 1 or more"),
+    (["run", "--lr", "-0.1"], "lr of -0.1: give 0.0 or more"),
+    (["run", "--pseudo-queries", "-3"], "--pseudo-queries -3: give 0 or more"),
+    (["run", "--checkpoint-steps", "0"], "--checkpoint-steps 0: give 1 or more"),
+    (["run", "--checkpoint-seconds", "nan"], "--checkpoint-seconds nan: give 0 or more"),
     (["search", ".", "a dog"], "no retriever in . (no retriever.json)"),
     (["search", "absent", "a dog"], "no retriever in absent"),
     (["pretrain", "--seed", "77"], "seed 77 is kept"),
@@ -127,6 +137,28 @@ def test_options_reach_the_run(run_arguments):
     assert (how["identifier"], how["protocol"], how["seed"], str(how["out"])) == ("structured", "heldout-caption", 7, "x")
 
 
+@pytest.mark.parametrize("options, changes, pseudo_queries", [
+    (["--no-memorize"], {"memorize_epochs": 0}, 20),
+    (["--no-pseudo-queries"], {}, 0),
+    (["--pseudo-queries", "5", "--schedule", "joint", "--batch-size", "16"], {"schedule": "joint", "batch_size": 16}, 5),
+    (["--rank", "8", "--accumulation", "4", "--mixed-precision", "bf16"],
+     {"rank": 8, "accumulation": 4, "mixed_precision": "bf16"}, 20),
+])
+def test_each_ablation_is_an_option(run_arguments, options, changes, pseudo_queries):
+    command("run", *SIZES, *options)
+    [(_, preset, _)] = run_arguments
+    assert preset.recipe == replace(get_preset("tiny").recipe, **changes) and preset.pseudo_queries == pseudo_queries
+
+
+def test_how_to_keep_reaches_the_run(run_arguments):
+    command("run", *SIZES, "--resume", "--checkpoint-seconds", "5", "--checkpoint-steps", "20")
+    command("run", *SIZES)
+    asked, default = ({name: how[name] for name in ("resume", "checkpoint_seconds", "checkpoint_steps")}
+                      for _, _, how in run_arguments)
+    assert asked == {"resume": True, "checkpoint_seconds": 5, "checkpoint_steps": 20}
+    assert default == {"resume": False, "checkpoint_seconds": 60, "checkpoint_steps": None}
+
+
 def test_defaults_are_the_presets(run_arguments, monkeypatch):
     monkeypatch.delenv("GCR_PRESET")
     command("run", "--train-images", "0", "--test-images", "3")  # 0 is a number, not "as usual"
@@ -153,6 +185,26 @@ def test_ctrl_c_is_no_traceback(monkeypatch, capsys):
     assert cli.main(RUN) == 130 and capsys.readouterr().err == "interrupted\n"
 
 
+@pytest.mark.parametrize("error, words", [
+    (SafetensorError("I/O error: No space left on device"), "error: I/O error: No space left on device"),
+    (MemoryError(), "error: out of memory"), (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "can't allocate")])
+def test_what_a_machine_runs_out_of_is_no_traceback(monkeypatch, capsys, error, words):
+    def fails(*arguments, **how):
+        raise error
+
+    monkeypatch.setattr(pipeline, "run", fails)
+    assert cli.main(RUN) == 2 and words in capsys.readouterr().err
+
+
+def test_a_mistake_of_the_programme_keeps_its_traceback(monkeypatch):
+    def fails(*arguments, **how):
+        raise RuntimeError("shapes do not fit")
+
+    monkeypatch.setattr(pipeline, "run", fails)
+    with pytest.raises(RuntimeError, match="shapes"):
+        cli.main(RUN)
+
+
 @pytest.mark.parametrize("arguments", [["--help"], *([name, "--help"] for name in cli.COMMANDS)])
 def test_every_command_has_help(arguments, capsys):
     with pytest.raises(SystemExit) as end:
@@ -161,7 +213,8 @@ def test_every_command_has_help(arguments, capsys):
 
 
 @pytest.mark.parametrize("arguments", [
-    [], ["conquer"], ["search", "DIR"], ["run", "--schedule", "never"], ["run", "--seed", "x"]])
+    [], ["conquer"], ["search", "DIR"], ["run", "--no-memorize", "--memorize-epochs", "3"],
+    ["run", "--pseudo-queries", "3", "--no-pseudo-queries"], ["run", "--schedule", "never"], ["run", "--seed", "x"]])
 def test_what_cannot_be_parsed_is_status_2(arguments, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main(arguments)

@@ -1,6 +1,7 @@
 """Every kind by one recipe: each runs, comes back from its folder, learns what it is told; `compare` makes the table."""
 
 import json
+import signal
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -13,12 +14,14 @@ from gcr_tutorial import comparison, pipeline
 from gcr_tutorial.comparison import compare, finished
 from gcr_tutorial.corpus import ImageCaptionCorpus, make_task
 from gcr_tutorial.identifiers import KINDS
+from gcr_tutorial.optimization import BatchGradient
 from gcr_tutorial.pipeline import run
 from gcr_tutorial.presets import get_preset
 from gcr_tutorial.provenance import settings_of, weights_crc32
 from gcr_tutorial.reporting import comparison_markdown, comparison_rows, comparison_table
 from gcr_tutorial.retriever import GenerativeRetriever
 from gcr_tutorial.training import Recipe
+from gcr_tutorial.training_state import Interrupted
 from tiny_data import QUICK, TEST, TRAIN, command, data_folder, finished_run, one_thread, own_copy, photographs, scratch  # noqa: F401
 
 QUERIES = ["a boy flying a kite", "A dog.", "two red balls near a tree on the beach at night"]
@@ -61,20 +64,20 @@ def test_each_kind_answers_with_images_of_the_gallery_and_nothing_else(kind, tmp
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_remembers_what_it_was_told(kind, monkeypatch):
+def test_each_kind_remembers_what_it_was_told(kind, monkeypatch, tmp_path):
     recipe = Recipe(trainable="full", lr=5e-3, batch_size=10, memorize_epochs=8, retrieve_epochs=24)
     preset = replace(get_preset("tiny"), recipe=recipe, pseudo_queries=0, clusters=3, leaf_size=2)
     corpus, kept = ImageCaptionCorpus.from_picturebook(8, 0, 1), []
     monkeypatch.setattr(pipeline, "write_results", lambda out, retriever, results: kept.append(retriever))
     monkeypatch.setattr(pipeline, "measure", lambda *a: {})
-    run(corpus, preset, identifier=kind, progress=quiet, out=".")
+    run(corpus, preset, identifier=kind, progress=quiet, out=tmp_path)
     told = [(text, row) for row in range(8) for text in corpus.records[row].captions[:3]]
     found = kept[0].rank([text for text, _ in told], 1, rows=range(8))
     hits = sum(hits[0].row == row for hits, (_, row) in zip(found, told))
     assert hits >= 0.75 * len(told), f"{hits} of {len(told)}"  # one in eight by chance
 
 
-def test_no_evaluated_query_becomes_a_semantic_identifier(monkeypatch):
+def test_no_evaluated_query_becomes_a_semantic_identifier(monkeypatch, tmp_path):
     corpus = ImageCaptionCorpus.from_picturebook(TRAIN, 0, TEST)
     asked = [query.text for query in make_task(corpus).eval_queries]
     monkeypatch.setattr(pipeline, "generate_pseudo_queries", lambda backbone, features, *a, **k: [
@@ -83,7 +86,7 @@ def test_no_evaluated_query_becomes_a_semantic_identifier(monkeypatch):
     monkeypatch.setattr(pipeline, "write_results", lambda out, retriever, results: kept.append(retriever))
     monkeypatch.setattr(pipeline, "measure", lambda *a: {})
     preset = replace(get_preset("tiny"), recipe=Recipe(memorize_epochs=0, retrieve_epochs=0), pseudo_queries=3)
-    run(corpus, preset, identifier="semantic", progress=quiet, out=".")
+    run(corpus, preset, identifier="semantic", progress=quiet, out=tmp_path)
     tokenizer = kept[0].backbone.tokenizer
     said = [tokenizer.decode(ids[:-1]).strip() for ids in kept[0].identifiers.token_ids(tokenizer, kept[0].backbone.end_id)]
     assert said[TRAIN:] == [f"A thing {i}." for i in range(TEST)]
@@ -154,14 +157,16 @@ def test_an_interrupted_comparison_goes_on(tmp_path, counted, monkeypatch):
     assert [row["kind"] for row in json.loads((tmp_path / "comparison.json").read_text())["rows"]] == ["atomic", "string"]
 
 
-def test_pseudo_queries_are_made_once_and_change_nothing(tmp_path, monkeypatch):
+@pytest.mark.parametrize("caption_epochs", [0, 1])
+def test_pseudo_queries_are_made_once_and_change_nothing(tmp_path, monkeypatch, caption_epochs):
     made = []
     original = pipeline.write_pseudo_queries
     monkeypatch.setattr(pipeline, "write_pseudo_queries", lambda *a: made.append(1) or original(*a))
-    together = compare(corpus_of(), small(), ["atomic", "residual"], tmp_path, progress=quiet)
+    preset = replace(small(), caption_epochs=caption_epochs)  # a captioning step changes the model, for each kind alike
+    together = compare(corpus_of(), preset, ["atomic", "residual"], tmp_path, progress=quiet)
     assert len(made) == 1 and (tmp_path / "pseudo_queries.json").is_file()
     assert together[0]["seconds"]["pseudo-queries"] == together[1]["seconds"]["pseudo-queries"]  # what it took to make them
-    alone = run(corpus_of(), small(), identifier="residual", progress=quiet)
+    alone = run(corpus_of(), preset, identifier="residual", progress=quiet)
     assert len(made) == 2
     for name in ("recall", "hybrid", "losses", "n_pseudo_queries", "baselines", "settings"):
         assert alone[name] == together[1][name], name
@@ -170,8 +175,8 @@ def test_pseudo_queries_are_made_once_and_change_nothing(tmp_path, monkeypatch):
 def test_stored_pseudo_queries_are_those_of_the_same_settings_or_written_anew(tmp_path):
     store, timer, wrote = tmp_path / "p.json", pipeline.Timer(quiet), []
 
-    def texts(settings, preset=small()) -> list[list[str]]:
-        return pipeline.stored_pseudo_queries(store, preset, settings, timer, lambda: wrote.append(1) or [["a"], [str(len(wrote))]])
+    def texts(settings) -> list[list[str]]:
+        return pipeline.stored_pseudo_queries(store, settings, timer, lambda: wrote.append(1) or [["a"], [str(len(wrote))]])
 
     assert texts({"identifier": "atomic", "seed": 0}) == texts({"identifier": "numeric", "seed": 0}) == [["a"], ["1"]]
     assert texts({"identifier": "atomic", "seed": 1}) == [["a"], ["2"]]
@@ -179,9 +184,6 @@ def test_stored_pseudo_queries_are_those_of_the_same_settings_or_written_anew(tm
         store.write_text(spoiled)
         assert texts({"identifier": "atomic", "seed": 1}) == [["a"], [str(len(wrote))]]
     assert len(wrote) == 6 and json.loads(store.read_text())["texts"] == [["a"], ["6"]]
-    store.unlink()
-    assert texts({"seed": 1}, replace(small(), caption_epochs=1)) == [["a"], ["7"]]  # captioning changes the model: not shared
-    assert not store.exists()
 
 
 def test_the_command_writes_the_table_it_prints(tmp_path):
@@ -207,10 +209,11 @@ def test_options_reach_the_comparison(monkeypatch):
     monkeypatch.setattr(comparison, "compare", lambda *a, **how: calls.append((*a, how)) or (_ for _ in ()).throw(ValueError("enough")))
     for kinds in ("all", "structured"):
         command("compare", "--train-images", "3", "--test-images", "2", "--protocol", "heldout-caption", "--seed", "4",
-                "--lr", "0.5", "--kinds", kinds, "--out", "x")
+                "--lr", "0.5", "--kinds", kinds, "--out", "x", "--resume", "--checkpoint-steps", "9")
     (corpus, preset, kinds, out, how), (_, _, some, _, _) = calls
     assert (len(corpus.indices("train")), preset.recipe.lr, kinds, str(out), some) == (3, 0.5, KINDS, "x", ("structured",))
-    assert how == {"protocol": "heldout-caption", "seed": 4, "about": {"source": "picturebook"}}
+    assert how == {"protocol": "heldout-caption", "seed": 4, "about": {"source": "picturebook"}, "resume": True,
+                   "checkpoint_seconds": 60, "checkpoint_steps": 9}
 
 
 def test_the_help_names_every_kind(capsys):
@@ -218,6 +221,30 @@ def test_the_help_names_every_kind(capsys):
         cli.main(["run", "--help"])
     said = capsys.readouterr().out
     assert all(kind in said for kind in KINDS)
+
+
+def test_an_interrupted_kind_goes_on_and_another_recipes_is_refused_before_any_work(tmp_path, monkeypatch):
+    kinds, straight = ["numeric", "classifier"], compare(corpus_of(), small(), ["classifier"], tmp_path / "straight", progress=quiet)
+    original, calls = BatchGradient.__call__, []
+
+    def stopped(self, batch):
+        calls.append(1)
+        if len(calls) == 3:  # numeric has a memorize and a retrieve step of 10 and 38 examples, the classifier the latter
+            signal.raise_signal(signal.SIGTERM)
+        return original(self, batch)
+
+    with monkeypatch.context() as patch, pytest.raises(Interrupted) as end:
+        patch.setattr(BatchGradient, "__call__", stopped)
+        compare(corpus_of(), small(), kinds, tmp_path, progress=quiet)
+    assert "--resume" in end.value.__notes__[0] and (tmp_path / "classifier" / "checkpoints" / "training" / "0_classifier.safetensors").is_file()
+    said: list[str] = []
+    for wrong, words in (({"resume": False}, "add --resume"), ({"resume": True, "seed": 1}, "seed was 0 and is 1")):
+        with pytest.raises(ValueError, match=words):
+            compare(corpus_of(), small(), kinds, tmp_path, progress=said.append, **wrong)
+    assert not said
+    runs = compare(corpus_of(), small(), kinds, tmp_path, progress=quiet, resume=True)
+    assert len(calls) == 3 and runs[1]["losses"] == straight[0]["losses"] and runs[1]["recall"] == straight[0]["recall"]
+    assert not list(tmp_path.glob("*/checkpoints"))
 
 
 def test_pictures_without_captions_give_dashes(tmp_path):

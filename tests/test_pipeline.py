@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcr_tutorial import pipeline
+from gcr_tutorial import pipeline, stages
 from gcr_tutorial.corpus import ImageCaptionCorpus, make_task
-from gcr_tutorial.pipeline import every, peak_memory_gb, run, thin, training_queries, valid_rate, write_results
+from gcr_tutorial.measurement import valid_rate
+from gcr_tutorial.pipeline import peak_memory_gb, run, thin, training_queries, write_results
 from gcr_tutorial.presets import get_preset
+from gcr_tutorial.stages import every
 from gcr_tutorial.training import Recipe
 from tiny_data import TEST, TRAIN, data_folder, one_thread  # noqa: F401
 
@@ -39,7 +41,7 @@ def quiet(line: str) -> None:
 
 def test_progress_says_how_long_is_left(monkeypatch):
     now, said = [100.0], []
-    monkeypatch.setattr(pipeline, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(stages, "time", SimpleNamespace(monotonic=lambda: now[0]))
     report = every(10, said.append)
     for step in range(1, 21):  # 4 seconds a step
         report("memorize", step, 20, 1.5)
@@ -54,7 +56,7 @@ def test_progress_says_how_long_is_left(monkeypatch):
 
 def test_progress_starts_anew_with_the_next_stage_of_the_same_length(monkeypatch):
     now, said = [0.0], []
-    monkeypatch.setattr(pipeline, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(stages, "time", SimpleNamespace(monotonic=lambda: now[0]))
     report = every(10, said.append)
     for stage in ("search", "search the full gallery"):
         for done in (64, 128):
@@ -139,11 +141,11 @@ def test_same_seed_same_results_other_seed_others(corpus):
 
 
 @pytest.mark.parametrize("schedule, identifier", [("sequential", "atomic"), ("joint", "structured")])
-def test_what_it_was_told_it_remembers(corpus, monkeypatch, schedule, identifier):
+def test_what_it_was_told_it_remembers(corpus, monkeypatch, tmp_path, schedule, identifier):
     recipe = Recipe(schedule=schedule, trainable="full", lr=5e-3, batch_size=16, memorize_epochs=10, retrieve_epochs=25)
     kept = []
     monkeypatch.setattr(pipeline, "write_results", lambda out, retriever, results: kept.append(retriever))
-    results = run(corpus, preset(recipe), identifier=identifier, progress=quiet, out=".")
+    results = run(corpus, preset(recipe), identifier=identifier, progress=quiet, out=tmp_path)
     assert results["schedule"] == schedule
     assert set(results["losses"]) == ({"joint"} if schedule == "joint" else {"memorize", "retrieve"})
     *_, last = results["losses"].values()

@@ -196,7 +196,7 @@ def test_a_killed_run_goes_on_to_the_same_result(task, tmp_path, monkeypatch, ki
 def test_checkpoint_of_another_run_is_refused(task, tmp_path):
     backbone, targets, queries, features = task
     fine_tune(copy.deepcopy(backbone), targets, queries, features=features, recipe=SHORT, checkpoint=tmp_path)
-    with pytest.raises(ValueError, match="another run"):
+    with pytest.raises(ValueError, match="another run: seed was 0 and is 1. Go on"):
         fine_tune(backbone, targets, queries, features=features, recipe=SHORT, seed=1, checkpoint=tmp_path)
 
 
@@ -207,19 +207,27 @@ def test_same_seed_same_weights_other_seed_other_weights(task):
     assert losses[0] == losses[1] != losses[2]
 
 
-def test_accumulated_batches_make_one_step(task):
-    backbone, targets, _, features = task
-    adapt(backbone, trainable="full")
-    recipe = Recipe(**(vars(FAST) | {"accumulation": 2, "batch_size": 3}))
-    steps = []
-    step_of = torch.optim.AdamW.step
-    torch.optim.AdamW.step = lambda self, *a, **k: (steps.append(1), step_of(self, *a, **k))[1]
-    try:
-        losses, _ = train(backbone, training.memorize_examples(backbone, targets), epochs=4, recipe=recipe,
-                          features=features)
-    finally:
-        torch.optim.AdamW.step = step_of
-    assert len(losses) == 8 and len(steps) == 4
+@pytest.mark.parametrize("parts", [2, 3, 5])
+def test_a_batch_in_parts_is_the_same_batch(task, parts):
+    """Identifiers are of two lengths, and the last batch of an epoch is smaller than the others, even than `parts`."""
+    backbone, targets, queries, features = task
+    losses = []
+    for accumulation in (1, parts):
+        trained = copy.deepcopy(backbone)
+        adapt(trained, rank=4, token_ids=sorted({token for target in targets for token in target[:-1]}))
+        examples = training.memorize_examples(trained, targets) + training.retrieve_examples(trained, queries, targets)
+        recipe = replace(SHORT, accumulation=accumulation, batch_size=8)  # 18 examples: 8, 8, 2
+        losses.append(train(trained, examples, epochs=4, recipe=recipe, features=features)[0])
+    assert len(losses[0]) == 12
+    torch.testing.assert_close(losses[1], losses[0], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("wrong", [
+    {"batch_size": 0}, {"memorize_epochs": -1}, {"retrieve_epochs": -1}, {"lr": -0.1}, {"lr": float("nan")}, {"rank": 0},
+    {"accumulation": 0}, {"memorize_share": -0.5}])
+def test_impossible_numbers_are_refused(wrong):
+    with pytest.raises(ValueError, match="or more"):
+        Recipe(**wrong)
 
 
 def test_mismatched_rows_are_refused(task):
