@@ -28,12 +28,13 @@ def results_table(runs: Sequence[dict[str, Any]], source: str = "trained now") -
             rows.append(_row(f"{name}, all {results['n_memorized']}", results["recall_full_gallery"], made))
         if results.get("hybrid"):
             rows.append(_row(f"{name}, beam re-ranked by CLIP", results["hybrid"], made))
+    computed = runs[0].get("source", source).replace("trained", "computed")
     names = {"clip_zero_shot": "CLIP zero-shot", "bm25": "BM25 over captions and pseudo-queries", "chance": "chance"}
     for key, name in names.items():
         if key in runs[0]["baselines"]:
-            rows.append(_row(name, runs[0]["baselines"][key], runs[0].get("source", source)))
+            rows.append(_row(name, runs[0]["baselines"][key], computed))
     if "oracle" in runs[0]:
-        rows.append(_row("oracle (ambiguity's ceiling)", runs[0]["oracle"], runs[0].get("source", source)))
+        rows.append(_row("oracle (ambiguity's ceiling)", runs[0]["oracle"], computed))
     return _aligned(rows, left=(0, 4))
 
 

@@ -92,8 +92,8 @@ def differing(saved: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
 def refuse_others(where: Path, saved: dict[str, Any], wanted: dict[str, Any]) -> None:
     """Raises ValueError, naming each option that differs, unless `saved` and `wanted` lead to the same result."""
     if told := differing(saved, wanted):
-        raise ValueError(f"{where} is of a run with other settings: {'; '.join(told)}. Ask for the same, or give another "
-                         "--out")
+        raise ValueError(f"{where} is of a run with other settings: {'; '.join(told)}. Ask for the same, give another "
+                         "--out, or delete it")
 
 
 @contextmanager

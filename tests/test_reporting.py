@@ -43,6 +43,10 @@ def test_several_runs_share_the_baselines():
     assert len(table) == 9
 
 
+def test_baselines_come_from_where_the_first_run_does():
+    assert rows([RUN | {"source": "shipped"}])["chance"][3:] == ["shipped", "-"]
+
+
 def test_one_gallery_is_one_row_and_nothing_measured_is_a_dash():
     bare = {"identifier": "atomic", "n_memorized": 8, "n_gallery": 8, "recall": None, "recall_full_gallery": None,
             "baselines": {}, "seconds": {"memorize": 2.0}}
