@@ -135,6 +135,14 @@ def test_a_killed_process_ends_the_run(tmp_path):
     assert list((tmp_path / "run" / "checkpoints" / "training").glob("*.safetensors"))
 
 
+@pytest.mark.parametrize("rank, order", [(0, ["work", "wait"]), (1, ["wait", "work"])])
+def test_the_main_process_goes_first(monkeypatch, rank, order):
+    did = []
+    monkeypatch.setattr(processes, "rank", lambda: rank)
+    monkeypatch.setattr(processes, "wait", lambda: did.append("wait"))
+    assert processes.main_first(lambda: did.append("work") or "made") == "made" and did == order
+
+
 @pytest.mark.soak
 def test_accelerate_launch_with_the_shipped_configuration(alone, tmp_path):
     environment = os.environ | {"GCR_DATA": str(data_folder()), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
