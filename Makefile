@@ -81,7 +81,7 @@ lab: $(STAMP)
 bench: $(STAMP)
 	@for script in benchmarks/[!_]*.py; do \
 		[ -f "$$script" ] || { echo "no benchmarks yet"; exit 0; }; \
-		$(RUN) "$$script" "a minute" $(PY) "$$script" $(ARGS) || exit 1; \
+		$(RUN) "$$script" "a minute; decoding and training much longer" $(PY) "$$script" $(ARGS) || exit 1; \
 	done
 
 notebooks: $(STAMP)

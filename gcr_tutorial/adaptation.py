@@ -6,7 +6,8 @@ The vision tower and the connector stay frozen, so that cached image features st
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
@@ -45,12 +46,19 @@ def adapt(backbone: Backbone, *, trainable: str = "lora", rank: int = 64, alpha:
             embeddings["lm_head"] = list(token_ids)
         config = LoraConfig(r=rank, lora_alpha=alpha or rank, lora_dropout=0.0, target_modules=LORA_LAYERS,
                             trainable_token_indices=embeddings, task_type="CAUSAL_LM")
-        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
+        with torch.random.fork_rng(devices=[]), quiet_peft():
             torch.manual_seed(seed)
             backbone.model = get_peft_model(model, config)
     else:
         raise ValueError(f"trainable={trainable!r}: choose 'lora' or 'full'")
+
+
+@contextmanager
+def quiet_peft() -> Iterator[None]:
+    """Without the warning that peft sets off in transformers, and about which nobody here can do anything."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
+        yield
 
 
 def finish(backbone: Backbone, merge: bool = True) -> None:

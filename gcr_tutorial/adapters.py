@@ -16,7 +16,7 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoProcessor
 
-from .adaptation import language_model
+from .adaptation import language_model, quiet_peft
 from .backbone import Backbone, load_backbone, one_picture_one_size
 from .files import new_folder, write_text
 from .hub import is_hub_id
@@ -72,7 +72,8 @@ def load_adapter(folder: str | Path, device: str | torch.device = "cpu", dtype: 
         for table, name in ((model.get_input_embeddings(), "input"), (model.get_output_embeddings(), "output")):
             if name in rows:
                 table.weight[rows["ids"].to(device)] = rows[name].to(table.weight)
-    backbone.model = PeftModel.from_pretrained(model, folder).eval()
+    with quiet_peft():
+        backbone.model = PeftModel.from_pretrained(model, folder).eval()
     backbone.__dict__.pop("answer_format", None)  # the processor is another
     return backbone
 
