@@ -38,7 +38,8 @@ def from_hub(load: Callable[[], T], name: str, revision: str | None = None) -> T
             cause = cause.__cause__ or cause.__context__
         at = f"{name}{f' at revision {revision}' if revision else ''}"
         if any(isinstance(cause, GatedRepoError) for cause in causes):
-            advice = f"accept its licence at https://huggingface.co/{name}, then `hf auth login` and `{download_command(name, revision)}`"
+            advice = (f"accept its licence at https://huggingface.co/{name}, then `hf auth login` and "
+                      f"`{download_command(name, revision)}`")
         elif any(isinstance(cause, (RepositoryNotFoundError, RevisionNotFoundError)) for cause in causes):
             advice = "the Hub has no such model or revision: check the name"
         else:

@@ -106,7 +106,8 @@ def caption_examples(backbone: Backbone, captions: Sequence[tuple[str, int]]) ->
     if not captions:
         return []
     prompt = tuple(prompt_ids(backbone, CAPTION_INSTRUCTION, image=True))
-    answers = backbone.tokenizer([backbone.answer_format[0] + text for text, _ in captions], add_special_tokens=False)["input_ids"]
+    texts = [backbone.answer_format[0] + text for text, _ in captions]
+    answers = backbone.tokenizer(texts, add_special_tokens=False)["input_ids"]
     return [Example(prompt, (*ids, backbone.end_id), row) for ids, (_, row) in zip(answers, captions, strict=True)]
 
 

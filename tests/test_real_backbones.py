@@ -19,12 +19,16 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from gcr_tutorial.adaptation import adapt, finish
 from gcr_tutorial.adapters import load_adapter, save_adapter
-from gcr_tutorial.backbone import MEMORIZE_INSTRUCTION, Backbone, add_tokens, load_backbone, prompt_ids, prompt_text, save_backbone
+from gcr_tutorial.backbone import (
+    MEMORIZE_INSTRUCTION, Backbone, add_tokens, load_backbone, prompt_ids, prompt_text, save_backbone,
+)
 from gcr_tutorial.batching import Example, collate
 from gcr_tutorial.decoding import constrained_beam_search, left_pad, trie_search
 from gcr_tutorial.features import grid_positions, image_features, model_inputs
 from gcr_tutorial.pseudo_queries import sample_captions
-from gcr_tutorial.training import Recipe, TargetLoss, fine_tune, memorize_examples, retrieve_examples, retrieve_prompts, target_ids
+from gcr_tutorial.training import (
+    Recipe, TargetLoss, fine_tune, memorize_examples, retrieve_examples, retrieve_prompts, target_ids,
+)
 from gcr_tutorial.trie import TrieIndex
 from tiny_backbone import captions
 from tiny_data import one_thread, scratch  # noqa: F401
@@ -383,7 +387,8 @@ def test_what_lora_trains_is_float32_in_a_half_precision_model(dtype):
     adapt(backbone, rank=4, token_ids=ids)
     trained = [weight for weight in backbone.model.parameters() if weight.requires_grad]
     assert trained and {weight.dtype for weight in trained} == {torch.float32}
-    batch = collate(memorize_examples(backbone, [[ids[0], backbone.end_id], [ids[1], backbone.end_id]]), backbone.pad_id, features, "cpu")
+    examples = memorize_examples(backbone, [[ids[0], backbone.end_id], [ids[1], backbone.end_id]])
+    batch = collate(examples, backbone.pad_id, features, "cpu")
     with torch.autocast("cpu", dtype):
         loss = TargetLoss(backbone)(**batch)
     loss.backward()
