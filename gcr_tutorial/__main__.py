@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-COMMANDS = ("run", "compare", "search", "pretrain", "doctor", "tutorial", "notebooks")
+COMMANDS = ("run", "compare", "search", "pretrain", "doctor", "tutorial", "notebooks", "exercises")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -72,6 +72,11 @@ def _parser() -> argparse.ArgumentParser:
 
     notebooks = commands.add_parser("notebooks", help="execute the notebooks anew and save them with their outputs")
     notebooks.set_defaults(do=_notebooks)
+
+    exercises = commands.add_parser("exercises", help="write the sources in notebooks/exercises into the notebooks' cells")
+    exercises.add_argument("folder", nargs="?", metavar="DIR", help="the notebooks' folder (default: this clone's)")
+    exercises.add_argument("--check", action="store_true", help="change nothing; fail if a notebook differs from the sources")
+    exercises.set_defaults(do=_exercises)
     return parser
 
 
@@ -201,6 +206,12 @@ def _notebooks(arguments: argparse.Namespace) -> int:
     from .notebook_runner import save_notebooks
 
     return save_notebooks()
+
+
+def _exercises(arguments: argparse.Namespace) -> int:
+    from .exercises import NOTEBOOKS, stamp_all
+
+    return stamp_all(Path(arguments.folder or NOTEBOOKS), arguments.check)
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def _explain(answer: Any, case: Case) -> str | None:
         if same(answer, wrong, case.tolerance):
             return advice
     for wrong, advice in case.mistakes:  # the same mistake, in another order
-        if isinstance(wrong, list) and same(_sorted(answer), _sorted(wrong)) and _sorted(wrong) != _sorted(case.expected):
+        if isinstance(wrong, list) and same(_sorted(answer), _sorted(wrong)) and not same(_sorted(wrong), _sorted(case.expected)):
             return advice
     if hasattr(case.expected, "shape"):
         shape = getattr(answer, "shape", None)
@@ -105,20 +105,26 @@ def _explain(answer: Any, case: Case) -> str | None:
         return f"The shape should be {wanted}, yours is {tuple(shape)}." if shape not in (None, wanted) else None
     if isinstance(case.expected, (list, tuple)):
         wanted, kind = type(case.expected).__name__, type(answer).__name__
-        items = same(_sorted(list(answer) if isinstance(answer, (set, frozenset, tuple, list)) else answer),
-                     _sorted(list(case.expected)), case.tolerance)
+        listed = list(answer) if isinstance(answer, (set, frozenset, tuple, list)) else answer
+        items = same(_sorted(listed), _sorted(list(case.expected)), case.tolerance)
         if not isinstance(answer, type(case.expected)):
-            order = "sorted " if case.expected == _sorted(case.expected) else ""
+            order = "sorted " if _in_order(case.expected) else ""
             return f"{'The right items, but' if items else 'This is'} a {kind}: return a {order}{wanted}."
         if items:
-            order = ": return them sorted" if case.expected == _sorted(case.expected) else ""
-            return f"The right items, in another order{order}."
+            return f"The right items, in another order{': return them sorted' if _in_order(case.expected) else ''}."
     return None
 
 
 def _sorted(items: Any) -> Any:
     """Lists in an order that does not depend on how they came; anything else as it is."""
     return sorted(items, key=_shown) if isinstance(items, list) else items
+
+
+def _in_order(items: Any) -> bool:
+    try:
+        return list(items) == sorted(items)
+    except (TypeError, ValueError):  # of kinds that have no order
+        return False
 
 
 def _shown(value: Any) -> str:
