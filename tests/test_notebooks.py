@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbval.plugin import get_sanitize_patterns
 
 from gcr_tutorial import notebook_runner
 from gcr_tutorial.series import SERIES
@@ -153,6 +154,19 @@ def test_cells_are_compared_where_nothing_is_trained(notebook):
         assert cell.outputs and "display_id" not in cell.source and "fine_tune" not in cell.source, cell.source
         text = "".join(output.get("text", "") for output in cell.outputs)
         assert not re.search(r"\d\.\d{2,}", text), f"more digits than machines agree on: {text}"
+
+
+def test_what_differs_from_run_to_run_is_not_compared():
+    rules = get_sanitize_patterns((ROOT / "notebooks" / "sanitize.cfg").read_text(encoding="utf-8"))
+
+    def sanitized(text: str) -> str:
+        for regex, replacement in rules:
+            text = re.sub(regex, replacement, text)
+        return text
+
+    assert sanitized("in 12.3 s, 1.5 GB, <a at 0x7f76fd99ee80>") == sanitized("in 4 s, 980.1 GB, <a at 0x7f0000000000>")
+    for kept in ("R@1 79.9", "300 pictures", "(50, 16, 192)", "place 3 of 10", "2 sentences", "0x12"):
+        assert sanitized(kept) == kept
 
 
 def test_no_cell_runs_a_shell_line_or_names_a_place_on_one_machine(notebook):
