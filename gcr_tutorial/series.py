@@ -1,7 +1,8 @@
 """The notebooks as a series: their order, and what is the same in each (badge, links to its neighbours, set-up cell).
 
 Who forks the repository changes `[tool.gcr_tutorial]` in pyproject.toml and runs `python -m gcr_tutorial badges`, which
-stamps owner/repository and branch into the notebooks and the pages at the top of the repository.
+stamps owner/repository and branch into the notebooks and the pages at the top of the repository, and the table of the
+notebooks into README.md.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ if os.path.isdir("tutorial"):
 import gcr_tutorial as gcr
 
 preset = gcr.setup(seed=0)'''
+TABLE = re.compile(r"(<!-- notebooks: .*? -->\n).*?(<!-- end of notebooks -->)", re.S)  # in README.md
 NEXT = re.compile(r"^\*\*Next:\*\* .*?(?=:|$)", re.M)
 
 
@@ -54,11 +56,11 @@ def stamp_badges(root: Path = ROOT, check: bool = False) -> int:
 
     Returns the exit status: 1 where `check` found a difference. Raises ValueError.
     """
-    setting, differs = repository_setting(root), []
+    setting, differs, books = repository_setting(root), [], {}
     paths = notebook_paths(root / "notebooks")
     stems = [path.stem for path in paths]
     for path in paths:
-        notebook = nbformat.read(path, as_version=4)
+        notebook = books[path.stem] = nbformat.read(path, as_version=4)
         before = [cell.source for cell in notebook.cells]
         try:
             stamp(notebook, path.stem, stems, setting)
@@ -70,7 +72,7 @@ def stamp_badges(root: Path = ROOT, check: bool = False) -> int:
                 write_notebook(path, notebook)
     for path in sorted(root.glob("*.md")):
         text = path.read_text(encoding="utf-8")
-        stamped = stamp_page(text, setting)
+        stamped = TABLE.sub(lambda found: f"{found[1]}{_table(books, setting)}{found[2]}", stamp_page(text, setting))
         if stamped != text:
             differs.append(path.name)
             if not check:
@@ -117,6 +119,20 @@ def spoken(stem: str) -> str:
     """ "01_data_and_backbone" as prose has it: "01, data and backbone"."""
     number, _, words = stem.partition("_")
     return f"{number}, {words.replace('_', ' ')}"
+
+
+def _table(books: dict[str, NotebookNode], setting: dict[str, str]) -> str:
+    """The notebooks in rows, as their titles and metadata have it, and what is in preparation."""
+    lines = ["| | notebook | | laptop CPU, with what is shipped | |", "|---|---|---|---|---|"]
+    for stem, notebook in books.items():
+        title = re.search(r"^# \d\d · (.*?)(?:: (.*))?$", notebook.cells[0].source, re.M)
+        if title is None:
+            raise ValueError(f"{stem}.ipynb: the title should read `# {stem[:2]} · Title: what it is about`")
+        seconds = notebook.metadata.get("gcr_tutorial", {}).get("seconds", 0)
+        lines.append(f"| {stem[:2]} | [{title[1]}](notebooks/{stem}.ipynb) | {title[2] or ''} | about {seconds} seconds | "
+                     f"{BADGE.replace('Open in ', '')}({_colab(setting)}{stem}.ipynb) |")
+    coming = [spoken(stem).replace(",", "") for stem in SERIES if stem not in books]
+    return "\n".join([*lines, *(["", f"In preparation: {' · '.join(coming)}."] if coming else [])]) + "\n"
 
 
 def _colab(setting: dict[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -71,6 +72,17 @@ def test_neighbours_that_are_there_are_linked(tmp_path):
     assert "\n**Next:** [01, data and backbone](01_data_and_backbone.ipynb): where" in cells[0][-1].source
     assert "previous: [00, start here](00_start_here.ipynb) · next: 02, identifiers (in prep" in cells[1][0].source
     assert "previous: 08, beyond retrieval (in preparation) · next: none, this is the last\n" in cells[2][0].source
+
+
+def test_the_readme_lists_the_notebooks_that_are_there(tmp_path):
+    root = fork(tmp_path, "01_data_and_backbone")
+    series.stamp_badges(root)
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    rows = [line for line in readme.splitlines() if re.match(r"\| \d\d \|", line)]
+    assert [re.search(r"\]\((notebooks/\w+\.ipynb)\) \|", row)[1] for row in rows] == [
+        "notebooks/00_start_here.ipynb", "notebooks/01_data_and_backbone.ipynb"]
+    assert all(re.search(r"about \d+ seconds", row) and "someone-else/my.fork/blob/v1.2" in row for row in rows)
+    assert "In preparation: 02 identifiers · 03 learning to memorize · " in readme
 
 
 @pytest.mark.parametrize(("key", "value"), [("repository", "gcr-tutorial"), ("repository", "https://github.com/a/b"),
