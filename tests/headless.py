@@ -101,6 +101,10 @@ class Browser:
         self.evaluate(f"{element}.select()")
         self.call("Input.insertText", text=text)
 
+    def choose(self, element: str, number: int) -> None:
+        """Choose an option of a drop-down menu, counted from 0."""
+        self.evaluate(f"{element}.selectedIndex = {number}, {element}.dispatchEvent(new Event('change', {{bubbles: true}}))")
+
     def screenshot(self, path: Path) -> None:
         """Write what the page shows now, as PNG."""
         path.parent.mkdir(parents=True, exist_ok=True)
