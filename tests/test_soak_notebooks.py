@@ -77,7 +77,8 @@ def like_colab(folder: Path) -> Path:
     torchvision. Returns its interpreter.
 
     The packages are hard links (or copies), so whatever happens to them there does not happen here. torch and torchvision
-    are this machine's under another version: other builds would be gigabytes. numpy is really another.
+    are this machine's under another version: other builds would be gigabytes. The version is older than pyproject.toml
+    asks for, so that pip would replace them if it were let. numpy is really another.
     """
     run(sys.executable, "-m", "venv", "--without-pip", folder)
     python = folder / "bin" / "python"
@@ -92,18 +93,18 @@ def like_colab(folder: Path) -> Path:
     shutil.copytree(sysconfig.get_path("purelib"), site, copy_function=link, dirs_exist_ok=True,
                     ignore=shutil.ignore_patterns("__pycache__", "__editable__*"))
     run(python, "-m", "pip", "uninstall", "--quiet", "--yes", *NOT_ON_COLAB)
-    for name in ("torch", "torchvision"):
+    for name, other in (("torch", "2.5.1"), ("torchvision", "0.20.1")):
         [facts] = site.glob(f"{name}-*.dist-info")
         version = facts.name.removeprefix(f"{name}-").removesuffix(".dist-info")
-        text = (facts / "METADATA").read_text(encoding="utf-8").replace(f"\nVersion: {version}\n", "\nVersion: 2.6.1\n", 1)
+        text = (facts / "METADATA").read_text(encoding="utf-8").replace(f"\nVersion: {version}\n", f"\nVersion: {other}\n", 1)
         (facts / "METADATA").unlink()  # the link, not what it links to
         (facts / "METADATA").write_text(text, encoding="utf-8")
-        facts.rename(site / f"{name}-2.6.1.dist-info")
+        facts.rename(site / f"{name}-{other}.dist-info")
     here = run(sys.executable, "-c", OTHERS, "numpy")
-    other = subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", f"numpy>=1.26,<{json.loads(here)[0]}"],
-                           capture_output=True, text=True)
-    if other.returncode:
-        pytest.skip(f"pip finds no other numpy here: {other.stderr.strip()[-300:]}")
+    pip = subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", f"numpy>=1.26,<{json.loads(here)[0]}"],
+                         capture_output=True, text=True)
+    if pip.returncode:
+        pytest.skip(f"pip finds no other numpy here: {pip.stderr.strip()[-300:]}")
     assert run(python, "-c", OTHERS, "numpy") != here
     return python
 
