@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from IPython.display import display
@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 
 from .identifiers import Identifiers
 from .page import END, GREY_TEXT, Lookup, Page, look_up, shorten
-from .plots import QUIET
 from .widgets import Picture
 
 ACROSS, SIDE, PITCH = 10, 0.94, 1.02  # pictures in a line, inches of one, inches from one to the next
@@ -52,24 +51,29 @@ def cluster_figure(identifiers: Identifiers, prefix: Sequence[str], pictures: Lo
               10, va="center_baseline")
     for i, row in enumerate(shown):
         x, y = 0.18 + i % ACROSS * PITCH, 0.4 + i // ACROSS * (PITCH + 0.16)
-        page.picture(x, y, SIDE, [look_up(pictures)(row)], QUIET if len(shown) == 1 else None)
+        page.picture(x, y, SIDE, [look_up(pictures)(row)])
         rest = " ".join(identifiers.codes[row][len(tuple(prefix)):]) or END
         page.text(x + SIDE / 2, y + SIDE + 0.1, shorten(rest, 6.5, PITCH - 0.04), 6.5, GREY_TEXT, ha="center",
                   va="center_baseline")
     return page.figure
 
 
-def cluster_browser(show: Callable[[tuple[str, ...]], Any], children: Callable[[tuple[str, ...]], dict[str, int]],
+def cluster_picture(identifiers: Identifiers, prefix: Sequence[str], pictures: Lookup,
+                    rows: Sequence[int] | None = None) -> Picture:
+    """`cluster_figure` as a notebook shows it, with alt text."""
+    found = rows_below(identifiers, prefix, rows)
+    words = f"{len(found)} picture{'s whose names begin' if len(found) != 1 else ' whose name begins'}"
+    return Picture(cluster_figure(identifiers, prefix, pictures, rows), alt=f"{words} with {' '.join(prefix) or 'any token'}.")
+
+
+def cluster_browser(identifiers: Identifiers, pictures: Lookup, rows: Sequence[int] | None = None,
                     start: Sequence[str] = (), levels: int = 3) -> None:
-    """Show `show(start)`, and above it a menu for each of the first `levels` tokens: choosing one goes down the tree.
+    """Show the cluster `start`, and above it a menu for each of the first `levels` tokens: choosing one goes down the tree.
 
-    Args:
-        show: makes the picture of a prefix (a tuple of tokens).
-        children: the tokens that may follow a prefix, with the number of pictures behind each.
-
-    Without ipywidgets the still picture stands alone.
+    Arguments as of `cluster_figure`. Without ipywidgets the still picture stands alone. Raises ValueError where no name
+    begins with `start`.
     """
-    first = show(tuple(start))
+    first = cluster_picture(identifiers, start, pictures, rows)
     try:
         import ipywidgets
     except ImportError:
@@ -77,50 +81,32 @@ def cluster_browser(show: Callable[[tuple[str, ...]], Any], children: Callable[[
         return
     menus = [ipywidgets.Dropdown(description=f"token {level + 1}", layout=ipywidgets.Layout(width="16em", max_width="100%"))
              for level in range(levels)]
+
+    def fill(level: int, prefix: tuple[str, ...], chosen: Sequence[str] = ()) -> None:
+        """Offer in the menus from `level` on what may follow `prefix`, with the tokens `chosen` selected in them."""
+        for at in range(level, levels):
+            found = children_below(identifiers, prefix, rows) if len(prefix) == at else {}
+            menus[at].options = [("any", "")] + [(f"{token} ({count})", token) for token, count in found.items() if token != END]
+            menus[at].value = chosen[at] if at < len(chosen) else ""
+            menus[at].disabled = len(menus[at].options) == 1
+            prefix = (*prefix, menus[at].value) if menus[at].value else prefix
+
+    fill(0, (), tuple(start)[:levels])
     display(ipywidgets.HBox(menus, layout=ipywidgets.Layout(flex_flow="row wrap")))
     shown = display(first, display_id=True)
-    busy = False
-
-    def fill(level: int, prefix: tuple[str, ...], rest: tuple[str, ...]) -> None:
-        """Offer in menu `level` and those after it what may follow `prefix`, `rest` being chosen where possible."""
-        for at in range(level, levels):
-            found = children(prefix) if len(prefix) == at else {}
-            options = [("any", "")] + [(f"{token} ({count})", token) for token, count in found.items() if token != END]
-            menus[at].options = options
-            wanted = rest[at - level] if at - level < len(rest) else ""
-            menus[at].value = wanted if wanted in [token for _, token in options] else ""
-            menus[at].disabled = len(options) == 1
-            if menus[at].value:
-                prefix = (*prefix, menus[at].value)
-
-    def chosen() -> tuple[str, ...]:
-        tokens = [menu.value or "" for menu in menus]
-        return tuple(tokens[: tokens.index("")] if "" in tokens else tokens)
+    filling = False  # while menus are filled they report changes that nobody made
 
     def changed(change: dict[str, Any]) -> None:
-        nonlocal busy
-        if busy:  # a menu that is being filled
+        nonlocal filling
+        if filling:
             return
-        busy = True
-        try:
-            level = menus.index(change["owner"])
-            prefix = tuple(menu.value for menu in menus[: level + 1] if menu.value)
-            fill(level + 1, prefix, ())
-            if shown is not None:
-                shown.update(show(chosen()))
-        finally:
-            busy = False
+        filling = True
+        level = menus.index(change["owner"])
+        prefix = tuple(menu.value for menu in menus[:level + 1] if menu.value)
+        fill(level + 1, prefix)
+        filling = False
+        if shown is not None:
+            shown.update(cluster_picture(identifiers, prefix, pictures, rows))
 
-    fill(0, (), tuple(start))
     for menu in menus:
         menu.observe(changed, names="value")
-
-
-def browse(identifiers: Identifiers, pictures: Lookup, rows: Sequence[int] | None = None, start: Sequence[str] = ()) -> None:
-    """A `cluster_browser` over `identifiers` (or those among `rows`)."""
-    def show(prefix: tuple[str, ...]) -> Picture:
-        found = rows_below(identifiers, prefix, rows)
-        return Picture(cluster_figure(identifiers, prefix, pictures, rows),
-                       alt=f"{len(found)} pictures whose names begin with {' '.join(prefix) or 'any token'}.")
-
-    cluster_browser(show, lambda prefix: children_below(identifiers, prefix, rows), start)

@@ -18,32 +18,34 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
 def names_figure(pictures: Sequence[Image.Image], columns: Mapping[str, Sequence[Sequence[str]]]) -> Figure:
-    """A table: a row for each picture, a column for each kind of identifier, the tokens of a name set apart by "·".
+    """A table: a row for each picture, a column for each kind of identifier, tokens set apart by a space.
 
-    Long names are broken over up to three lines and cut with "…"; a name without tokens is written "(none)".
+    Long names are broken over up to three lines and cut with "…"; a name without tokens is written "(none)". Raises
+    ValueError where a kind has not one name for each picture.
     """
     for kind, names in columns.items():
         if len(names) != len(pictures):
             raise ValueError(f"{len(names)} names of kind {kind} for {len(pictures)} pictures: give one each")
-    side, height, top, room = 0.58, 0.64, 0.4, 9.6
-    written = {kind: [" · ".join(name) if name else "(none)" for name in names] for kind, names in columns.items()}
-    wide = {kind: max(text_width(words, 7.5, family="monospace") for words in [kind, *names]) + 0.2
+    side, height, top, room, gap = 0.58, 0.64, 0.4, 9.6, 0.22
+    letter = text_width("m" * 20, 7.5, family="monospace") / 20
+    written = {kind: [" ".join(name) or "(none)" for name in names] for kind, names in columns.items()}
+    wide = {kind: gap + max(text_width(kind, 9, fontweight="bold"), letter * max(map(len, names), default=0))
             for kind, names in written.items()}
-    spare = room - sum(width for width in wide.values() if width <= room / len(wide))
-    long = sum(width > room / len(wide) for width in wide.values())
-    widths = {kind: width if width <= room / len(wide) else min(width, spare / long) for kind, width in wide.items()}
+    long = [kind for kind, width in wide.items() if width > 2.2]
+    spare = room - sum(width for kind, width in wide.items() if kind not in long)
+    widths = {kind: min(width, max(1.2, spare / len(long))) if kind in long else width for kind, width in wide.items()}
     page = Page(0.9 + sum(widths.values()), top + height * len(pictures) + 0.1)
     for row, picture in enumerate(pictures):
-        page.picture(0.1, top + row * height, side, [picture])
+        y = top + row * height - (height - side) / 2
         if row % 2:
-            y = top + row * height - (height - side) / 2
             page.axis.fill([0.75, page.width, page.width, 0.75], [y, y, y + height, y + height], color="#F4F4F4", zorder=0)
-    x = 0.85
+        page.picture(0.1, top + row * height, side, [picture])
+    x = 0.9
     for kind, names in written.items():
         page.text(x, top / 2, kind, 9, va="center_baseline", fontweight="bold")
-        across = max(4, int((widths[kind] - 0.2) / text_width("m" * 20, 7.5, family="monospace") * 20))
+        across = max(4, int((widths[kind] - gap) / letter + 1e-6))
         for row, words in enumerate(names):
-            lines = textwrap.wrap(words, across, break_long_words=True)
+            lines = textwrap.wrap(words, across)
             if len(lines) > 3:
                 lines = [*lines[:2], lines[2][:across - 2] + " …"]
             page.text(x, top + row * height + side / 2, "\n".join(lines), 7.5, GREY_TEXT if words == "(none)" else INK,
