@@ -37,7 +37,7 @@ def patch_figure(picture: Image.Image, patch: int, scale: int, tokens: Sequence[
     tiles = [picture.crop((x * cell, y * cell, (x + 1) * cell, (y + 1) * cell)) for y in range(across) for x in range(across)]
     lines = _prompt_lines(tokens, 10.1)
     side, gap = 3.2, 0.9
-    page = Page(10.5, side + 0.75 + 0.62 * len(lines))
+    page = Page(10.5, side + (0.75 if IMAGE_TOKEN in dict(lines[-1]) else 0.6) + 0.62 * len(lines))
     for left, step, what in ((1.6, patch, f"{(pixels // patch) ** 2} patches of {patch} × {patch} pixels"),
                              (1.6 + side + gap, cell, f"{across**2} cells of {scale} × {scale} patches")):
         page.picture(left, 0.35, side, [picture])

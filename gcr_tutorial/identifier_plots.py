@@ -29,7 +29,7 @@ def names_figure(pictures: Sequence[Image.Image], columns: Mapping[str, Sequence
     side, height, top, room, gap = 0.58, 0.64, 0.4, 9.6, 0.22
     letter = text_width("m" * 20, 7.5, family="monospace") / 20
     written = {kind: [" ".join(name) or "(none)" for name in names] for kind, names in columns.items()}
-    wide = {kind: gap + max(text_width(kind, 9, fontweight="bold"), letter * max(map(len, names), default=0))
+    wide = {kind: gap + max(text_width(kind, 9, weight="bold"), letter * max(map(len, names), default=0))
             for kind, names in written.items()}
     long = [kind for kind, width in wide.items() if width > 2.2]
     spare = room - sum(width for kind, width in wide.items() if kind not in long)
@@ -96,7 +96,8 @@ def residual_figure(points: np.ndarray, codebooks: Sequence[np.ndarray], codes: 
         axis.plot([], [], color=color, linestyle=style, label=f"code {level + 1}")
     axis.scatter(*points.T, s=46, color=INK, zorder=3, label="picture")
     for point, code in zip(points, codes):
-        axis.annotate(" ".join(map(str, code)), point, (6, 5), textcoords="offset points", fontsize=8.5, color=GREY_TEXT)
+        axis.annotate(" ".join(map(str, code)), point, (0, 8), textcoords="offset points", fontsize=8.5, color=GREY_TEXT,
+                      ha="center")
     axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
     _square(axis, np.vstack([points, np.zeros((1, 2))]))
     return figure
