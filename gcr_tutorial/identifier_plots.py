@@ -142,8 +142,11 @@ def recall_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     axis = figure.subplots()
     at = range(len(rows))
     axis.barh(at, [row["R@10"] for row in rows], color="#D9E6F2", edgecolor=QUIET, linewidth=0.5, label="R@10")
-    bars = axis.barh(at, [row["R@1"] for row in rows], color=LINES[0][0], label="R@1")
-    axis.bar_label(bars, [f"{row['R@1']:.1f}" for row in rows], padding=-30, color="white", fontsize=8.5)
+    axis.barh(at, [row["R@1"] for row in rows], color=LINES[0][0], label="R@1")
+    for y, row in zip(at, rows):  # inside its bar where there is room
+        inside = row["R@1"] >= 10
+        axis.text(row["R@1"] - 0.8 if inside else row["R@10"] + 0.8, y, f"{row['R@1']:.1f}", fontsize=8.5,
+                  color="white" if inside else INK, ha="right" if inside else "left", va="center_baseline")
     axis.set(xlim=(0, 100), xlabel="percent of the queries", yticks=list(at))
     axis.set_yticklabels([shorten(row["kind"], 9, 1.6) for row in rows])
     axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
