@@ -1,28 +1,20 @@
-"""Checks of the notebooks' exercises: they say what is wrong and why, and never raise.
-
-A check calls the reader's function on small cases, from plain to tricky, and stops at the first that fails. A stub that
-raises NotImplementedError is "not attempted yet", so that running a whole notebook never stops at an exercise.
-"""
+"""Checks of the exercises in notebook 00: the trie's one question, and Recall@K."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
-END = "<end>"
+from .cases import END, Case, run_cases
+
 # Four identifiers as a trie sees them: one is the beginning of another, and each ends in the end token.
 IDENTIFIERS = (("a", END), ("a", "b", END), ("a", "c", "b", END), ("d", "b", END))
-
-
-@dataclass(frozen=True)
-class Case:
-    """One call of the reader's function: `arguments`, what should come back, and what a wrong answer tells."""
-
-    what: str
-    arguments: tuple[Any, ...]
-    expected: Any
-    mistakes: tuple[tuple[Any, str], ...] = ()  # (a wrong answer, what it comes from)
+ERRORS = {
+    "IndexError": "An identifier can be shorter than the prefix, and a ranking can be empty: look before you index, or slice.",
+    "ZeroDivisionError": "Divide by the number of queries, len(targets), which is never zero here.",
+    "ValueError": "list.index raises where the item is missing: test with `in` first.",
+    "TypeError": "Identifiers and prefixes are tuples of strings, rankings are lists of integers: print one and look.",
+}
 
 
 def check_next_tokens(function: Callable[..., Any]) -> None:
@@ -34,7 +26,7 @@ def check_next_tokens(function: Callable[..., Any]) -> None:
                "prefix, in order.")
     backwards = "Look at the identifiers that start with the prefix, not at those that merely contain its tokens."
     lost = "An identifier may end here: its end token is a next token too, so don't throw it away."
-    _check(function, (
+    run_cases(function, (
         Case("at the root", (IDENTIFIERS, ()), ["a", "d"],
              ((["a", "a", "a", "d"], twice), ([END, "a", "b", "c", "d"], every))),
         Case("after a", (IDENTIFIERS, ("a",)), [END, "b", "c"],
@@ -46,7 +38,7 @@ def check_next_tokens(function: Callable[..., Any]) -> None:
         Case("after the complete identifier a b", (IDENTIFIERS, ("a", "b")), [END], (([], lost), ([END, "b"], ignored))),
         Case("after a b <end>, where nothing can follow", (IDENTIFIERS, ("a", "b", END)), [], (([END], ignored),)),
         Case("with other identifiers", ((("x", "y", END), ("x", "z", END)), ("x",)), ["y", "z"], ()),
-    ))
+    ), ERRORS)
 
 
 def check_recall_at_k(function: Callable[..., Any]) -> None:
@@ -58,7 +50,7 @@ def check_recall_at_k(function: Callable[..., Any]) -> None:
     shallow = "You looked at fewer than k places: ranking[:k] holds places 0 to k - 1, which are k of them."
     total = "That is a sum over queries: divide by the number of queries, len(targets)."
     rankings, targets = ([7, 1, 2], [4, 5, 3], [2, 9, 8], [6, 0, 1]), [7, 5, 8, 3]
-    _check(function, (
+    run_cases(function, (
         Case("R@1 of four queries", (rankings, targets, 1), 25.0,
              ((0.25, share), (0.0, shallow), (50.0, deeper), (75.0, deeper), (0.75, deeper), (1, total), (100.0, total))),
         Case("R@2", (rankings, targets, 2), 50.0, ((0.5, share), (25.0, shallow), (75.0, deeper), (2, total))),
@@ -67,63 +59,4 @@ def check_recall_at_k(function: Callable[..., Any]) -> None:
         Case("with rankings shorter than k", (([1, 2], [3]), [2, 4], 10), 50.0, ((0.5, share), (5.0, "Divide by the number "
              "of queries, not by k: recall counts queries whose target was found."))),
         Case("with every query failing", (([], []), [1, 2], 5), 0.0, ()),
-    ))
-
-
-def _check(function: Callable[..., Any], cases: Sequence[Case]) -> None:
-    name = getattr(function, "__name__", "your function")
-    for number, case in enumerate(cases, 1):
-        try:
-            answer = function(*case.arguments)
-        except NotImplementedError:
-            print(f"{name}: not attempted yet. Replace the line `raise NotImplementedError` and run the cell again.")
-            return
-        except Exception as error:  # whatever a reader's code may raise is part of the lesson
-            print(f"{name}: {case.what}, your code stopped with {type(error).__name__}: {error}")
-            _advise(_ERRORS.get(type(error).__name__), number)
-            return
-        if not _same(answer, case.expected):
-            print(f"{name}: {case.what}, expected {case.expected!r}, got {answer!r}.")
-            _advise(_explain(answer, case), number)
-            return
-        print(f"[OK] {case.what}: {case.expected!r}")
-    print(f"{name}: all {len(cases)} checks passed.")
-
-
-def _advise(advice: str | None, number: int) -> None:
-    if advice:
-        print(advice)
-    if number > 1:
-        print(f"The {number - 1} case{'s' if number > 2 else ''} before this one passed, so the main idea is there.")
-    print("Stuck? Open the hints below, one at a time.")
-
-
-_ERRORS = {
-    "IndexError": "An identifier can be shorter than the prefix, and a ranking can be empty: look before you index, or slice.",
-    "ZeroDivisionError": "Divide by the number of queries, len(targets), which is never zero here.",
-    "ValueError": "list.index raises where the item is missing: test with `in` first.",
-    "TypeError": "Identifiers and prefixes are tuples of strings, rankings are lists of integers: print one and look.",
-}
-
-
-def _explain(answer: Any, case: Case) -> str | None:
-    if answer is None:
-        return "Your function returned nothing: is there a `return`, and is it reached?"
-    if isinstance(case.expected, list):
-        if isinstance(answer, (set, frozenset, tuple)) or not isinstance(answer, list):
-            kind = type(answer).__name__
-            right = isinstance(answer, (set, frozenset, tuple)) and set(answer) == set(case.expected)
-            return f"{'The right tokens, but' if right else 'This is'} a {kind}: return a sorted list."
-        if sorted(map(str, answer)) == sorted(map(str, case.expected)):
-            return "The right tokens, in another order: return them sorted."
-        answer = sorted(answer, key=str)
-    return next((advice for wrong, advice in case.mistakes if _same(answer, wrong)), None)
-
-
-def _same(answer: Any, expected: Any) -> bool:
-    if isinstance(expected, (int, float)):
-        try:
-            return not isinstance(answer, bool) and abs(float(answer) - expected) < 1e-6
-        except (TypeError, ValueError):
-            return False
-    return isinstance(answer, list) and answer == expected
+    ), ERRORS)
