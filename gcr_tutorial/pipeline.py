@@ -26,6 +26,7 @@ from .evaluation import bm25_rankings, chance_recall, map_at_r, oracle_recall, r
 from .features import image_features
 from .files import write_text
 from .identifiers import KINDS, make_identifiers
+from .picture_loader import load_pictures
 from .presets import Preset
 from .provenance import settings_of
 from .pseudo_queries import fine_tune_captioner, generate_pseudo_queries, keep_agreeing
@@ -72,8 +73,8 @@ def every(seconds: float, progress: Progress) -> Callable[..., None]:
 
 
 def pictures(corpus: ImageCaptionCorpus, rows: tuple[int, ...], size: int):
-    """The images `rows` of `corpus`, one at a time, at the model's size."""
-    return (corpus.image(i, size) for i in rows)
+    """The images `rows` of `corpus`, one at a time, at the model's size; many of them are made ahead, in other processes."""
+    return load_pictures(corpus, rows, size)
 
 
 def training_queries(task: RetrievalTask, row_of: dict[int, int], pseudo: list[list[str]],
