@@ -195,16 +195,20 @@ def hardware(plan: Plan, device: torch.device) -> dict[str, float]:
 # ---- SmolVLM-256M's size, random weights
 
 
+def smolvlm_config(plan: Plan, text: dict[str, int], **tokens: int) -> Idefics3Config:
+    """Head and embeddings apart: with one table for both, the sizes would make 228 million weights and not 256."""
+    text = dict(model_type="llama", max_position_embeddings=2048, tie_word_embeddings=False, **text)
+    return Idefics3Config(vision_config=plan.vision, text_config=text, scale_factor=plan.scale, tie_word_embeddings=False, **tokens)
+
+
 def random_smolvlm(plan: Plan, device: torch.device) -> Backbone:
     """An Idefics3 of the plan's size with this project's tokenizer (the rest of the vocabulary is never used)."""
     tokenizer = load_backbone(located("backbones/tiny-vlm")).tokenizer
     special = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")}
-    text = dict(model_type="llama", max_position_embeddings=2048, tie_word_embeddings=True, **plan.text, **special)
-    text["vocab_size"] = max(len(tokenizer), plan.text["vocab_size"])
-    config = Idefics3Config(vision_config=plan.vision, text_config=text, scale_factor=plan.scale, tie_word_embeddings=True,
-                            image_token_id=tokenizer.convert_tokens_to_ids("<image>"), pad_token_id=special["pad_token_id"])
+    text = {**plan.text, **special, "vocab_size": max(len(tokenizer), plan.text["vocab_size"])}
     torch.manual_seed(0)
-    model = Idefics3ForConditionalGeneration(config).float().eval()
+    model = Idefics3ForConditionalGeneration(smolvlm_config(
+        plan, text, image_token_id=tokenizer.convert_tokens_to_ids("<image>"), pad_token_id=special["pad_token_id"])).float().eval()
     size = plan.vision["image_size"]
     images = Idefics3ImageProcessor(do_image_splitting=False, size={"longest_edge": size}, max_image_size={"longest_edge": size},
                                     image_mean=[0.5] * 3, image_std=[0.5] * 3)
