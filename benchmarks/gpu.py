@@ -9,7 +9,7 @@ At SmolVLM-256M's size (random weights, 512 px, 64 vectors an image), with the p
               matrix product measured here reaches;
   fine-tune   `fine_tune` itself, one epoch of each task over all images: samples/s, peak memory;
   decoding    queries/s over the trie of all images, 10 beams: ours against `generate` with a prefix function.
-And with a mid-size model (29 million weights, 96 px) trained from nothing on as many scenes: R@1/5/10 of a full run.
+And with a mid-size model (30 million weights, 96 px) trained from nothing on as many scenes: R@1/5/10 of a full run.
 
 `python benchmarks/gpu.py` takes hours; started again it goes on after the last finished stage (and inside the recall stage).
 `--quick` runs everything in miniature, on the CPU too with `--device cpu`, to see that it works. Writes

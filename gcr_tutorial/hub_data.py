@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from .corpus import ImageCaptionCorpus, ImageRecord
 from .karpathy import one_line, split_name
@@ -84,6 +87,19 @@ def corpus_from_dataset(parts: Mapping[str, Any], name: str) -> ImageCaptionCorp
         return encoded
 
     return ImageCaptionCorpus(name, records, stored=stored)
+
+
+def hub_picture(name: str, revision: str | None, image_id: str, size: int | None = None) -> Image.Image:
+    """The picture `image_id` of a data set, as `load_hub_corpus` has it. Raises as that does, or KeyError."""
+    corpus, places = _opened(name, revision)
+    return corpus.image(places[image_id], size)
+
+
+@lru_cache(maxsize=1)
+def _opened(name: str, revision: str | None) -> tuple[ImageCaptionCorpus, dict[str, int]]:
+    """The data set and where each image is in it; kept, since a ranking shows several pictures of it."""
+    corpus = load_hub_corpus(name, revision)
+    return corpus, {record.id: i for i, record in enumerate(corpus.records)}
 
 
 def _columns(dataset: Any, name: str) -> tuple[str, list[str]]:

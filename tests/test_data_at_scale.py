@@ -26,6 +26,8 @@ from gcr_tutorial.images import open_image
 from gcr_tutorial.karpathy import read_karpathy
 from gcr_tutorial.picture_loader import AHEAD, CHUNK, default_workers, load_pictures
 from gcr_tutorial.pipeline import pictures
+from gcr_tutorial.retriever import GenerativeRetriever, picture_of
+from tiny_data import QUICK, command, one_thread  # noqa: F401
 
 ROOT = Path(__file__).resolve().parent.parent
 try:
@@ -366,6 +368,22 @@ def test_a_copy_without_parquet_files_is_refused(hub, tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(ValueError, match="cannot be read by `datasets`"):
         load_hub_corpus(tmp_path / "folder")
+
+
+@needs_datasets
+def test_a_run_over_a_copy_finds_its_pictures_again(hub, tmp_path):
+    rows = {"caption": [[f"a {w} outside", f"one {w} in the sun"] for w in "dog boy kite horse car tree".split()],
+            "split": ["train"] * 4 + ["test"] * 2, "filename": [f"{i}.jpg" for i in range(6)]}
+    datasets.DatasetDict({"train": dataset(rows, 6)}).save_to_disk(tmp_path / "copy")
+    status, out, err = command("run", "--hub", str(tmp_path / "copy"), *QUICK, "--out", str(tmp_path / "run"))
+    assert status == 0, err
+    assert "4 train, 0 val, 2 test" in out
+    retriever = GenerativeRetriever.from_pretrained(tmp_path / "run" / "retriever")
+    for hit in retriever.search("a dog", 2):
+        i = int(hit.image_id.removesuffix(".jpg"))
+        assert_same_pixels([picture_of(retriever, hit)], [Image.open(BytesIO(jpeg(i)))])
+    status, _, err = command("run", "--hub", "someone/photos", "--revision", SHA, "--out", str(tmp_path / "no"))
+    assert status == 2 and "hf download someone/photos" in err and err.count("\n") == 1 and not (tmp_path / "no").exists()
 
 
 def test_without_datasets_the_package_to_install_is_named(monkeypatch, tmp_path):
