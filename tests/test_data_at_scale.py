@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -122,6 +122,9 @@ def test_words_beside_raw_captions_take_no_memory(tmp_path):
 
 @settings(max_examples=60, deadline=None)
 @given(name=st.lists(st.sampled_from(["a", "b.jpg", "..", ".", "/", "sub", "link", "outside", ""]), max_size=5).map("/".join))
+@example(name="link/b.jpg")
+@example(name="../b.jpg")
+@example(name="sub/../../outside/b.jpg")
 def test_no_path_in_a_data_set_leads_out_of_its_folder(tmp_path_factory, name):
     base = tmp_path_factory.getbasetemp() / "walled"
     if not base.exists():
@@ -138,6 +141,17 @@ def test_no_path_in_a_data_set_leads_out_of_its_folder(tmp_path_factory, name):
         return
     assert (base / "in" / corpus.records[0].id).resolve().is_relative_to(base / "in")
     assert corpus.image(0).size == (8, 8)
+
+
+def test_a_path_that_stays_inside_is_read(tmp_path):
+    (tmp_path / "sub").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "sub" / "b.jpg")
+    os.symlink(tmp_path / "sub", tmp_path / "link")  # inside, too
+    os.symlink(tmp_path / "sub" / "b.jpg", tmp_path / "c.jpg")
+    entries = [{"filename": name, "split": "test", "sentences": [{"raw": "x"}]} for name in ("sub/b.jpg", "link/b.jpg", "c.jpg")]
+    (tmp_path / "x.json").write_text(json.dumps({"images": entries}))
+    corpus = ImageCaptionCorpus.from_karpathy(tmp_path / "x.json", tmp_path)
+    assert [corpus.image(i).size for i in range(3)] == [(8, 8)] * 3
 
 
 # Pictures made in other processes
