@@ -36,7 +36,7 @@ def _sentence(kind: str, error: BaseException) -> str:
 
 def _is_expected(error: Exception) -> bool:
     """Whether `error` is one that a user can do something about: no traceback then."""
-    if isinstance(error, (OSError, ValueError, FloatingPointError, MemoryError)):
+    if isinstance(error, (OSError, ValueError, FloatingPointError, MemoryError, ImportError)):
         return True
     from accelerate.utils.memory import should_reduce_batch_size  # only now: it takes seconds
     from safetensors import SafetensorError
@@ -113,6 +113,9 @@ def _add_recipe(command: argparse.ArgumentParser) -> None:
     command.add_argument("--protocol", default="karpathy", help="karpathy (default) or heldout-caption")
     command.add_argument("--karpathy", metavar="JSON", help="a Karpathy split file (Flickr8k, Flickr30K, MS-COCO)")
     command.add_argument("--images", metavar="DIR", help="the folder of its images; alone: a folder of pictures without captions")
+    command.add_argument("--hub", metavar="NAME", help="a copy on the Hugging Face Hub: flickr30k, or OWNER/NAME with --revision, "
+                         "or the folder of one (needs the package `datasets`)")
+    command.add_argument("--revision", metavar="COMMIT", help="the commit of --hub to take")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--schedule", choices=("sequential", "joint"), help="default: the preset's")
     command.add_argument("--trainable", choices=("lora", "full"), help="default: the preset's")
@@ -161,6 +164,9 @@ def _asked_for(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, str]]
             raise ValueError("--karpathy needs --images: the folder that holds its pictures")
         corpus = ImageCaptionCorpus.from_karpathy(arguments.karpathy, arguments.images)
         about = {"source": "files", "images_dir": str(Path(arguments.images).resolve())}
+    elif arguments.hub:
+        corpus = ImageCaptionCorpus.from_hub(arguments.hub, arguments.revision)
+        about = {"source": "hub", "name": arguments.hub, "revision": arguments.revision}
     elif arguments.images:
         corpus = ImageCaptionCorpus.from_folder(arguments.images)
         about = {"source": "files", "images_dir": str(Path(arguments.images).resolve())}

@@ -1,36 +1,37 @@
 """Images with captions, and the retrieval task made of them (GRACE, section 4.1: datasets and splits).
 
-An `ImageCaptionCorpus` comes from the Picturebook, from a Karpathy split file (Flickr8k, Flickr30K, MS-COCO) or from a
-bare folder of pictures. `make_task` says which images get an identifier, which captions train and which are queries.
+An `ImageCaptionCorpus` comes from the Picturebook, from a Karpathy split file (Flickr8k, Flickr30K, MS-COCO), from a copy on
+the Hugging Face Hub or from a bare folder of pictures. `make_task` says which images get an identifier, which captions train and which are queries.
 """
 
 from __future__ import annotations
 
-import json
 import random
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
 from operator import index as as_int
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from . import picturebook
-from .images import ImageCache, find_images, open_image, resolve_folder, resolve_inside, square
+from .images import ImageCache, decode_image, find_images, open_image, resolve_folder, resolve_inside, square
+from .karpathy import read_karpathy
 
 SPLITS = ("train", "val", "test")
 PROTOCOLS = ("karpathy", "heldout-caption")
 PICTUREBOOK_SIZE = 256  # pixels, where no size is asked for
-_KARPATHY_SPLITS = {"train": "train", "restval": "train", "val": "val", "test": "test"}
 
 
 @dataclass(frozen=True)
 class ImageRecord:
     """One image. id: unique in its corpus; split: "train", "val" or "test"; captions: may be empty;
-    source: the file's path relative to the image folder, or the seed of a Picturebook scene."""
+    source: the file's path relative to the image folder, the seed of a Picturebook scene, or the row of a Hub data set."""
 
     id: str
     split: str
@@ -67,12 +68,14 @@ class ImageCaptionCorpus:
     """Images with captions and splits; pixels are drawn or read when asked for. Make one with a `from_...` method."""
 
     def __init__(self, name: str, records: Sequence[ImageRecord], images_dir: Path | None = None,
-                 scenes: Sequence[Any] = (), meanings: Sequence[Sequence[Any]] = ()):
+                 scenes: Sequence[Any] = (), meanings: Sequence[Sequence[Any]] = (),
+                 stored: Callable[[int], bytes] | None = None):
         self.name = name
         self.records = tuple(records)
-        self._images_dir = images_dir  # resolved; None for the Picturebook
+        self._images_dir = images_dir  # resolved; None where the pictures are not files of a folder
         self._scenes = scenes  # (N,) for the Picturebook, else empty
         self._meanings = meanings  # (N, captions of the image), as `_scenes`
+        self._stored = stored  # picture file `i` of a Hub data set; else None
         self._cache = ImageCache()
 
     @classmethod
@@ -103,29 +106,20 @@ class ImageCaptionCorpus:
         JSON; unknown split; duplicate file; a file outside the folder); each names the file and says what to do.
         """
         json_path, folder = Path(json_path), resolve_folder(images_dir)
-        entries, name = _read_karpathy(json_path)
-        records, missing, seen = [], [], set()
-        for number, entry in enumerate(entries):
-            try:
-                record = _karpathy_record(entry)
-                path = resolve_inside(folder, str(record.source))
-            except ValueError as error:
-                raise ValueError(f"{json_path}, images[{number}]: {error}") from error
-            if record.id in seen:
-                raise ValueError(f"{json_path}, images[{number}]: file {record.id!r} is listed twice: remove one entry")
-            seen.add(record.id)
-            records.append(record)
-            if not path.is_file():
-                missing.append(record.id)
-        if missing:
-            raise FileNotFoundError(
-                f"{len(missing)} of {len(records)} images of {json_path} are not in {folder}, among them "
-                f"{', '.join(missing[:3])}: give the folder that these paths start from, or remove these entries")
+        name, images = read_karpathy(json_path, folder)
+        records = [ImageRecord(path, split, captions, path) for path, split, captions in images]
         bare = [record.id for record in records if not record.captions]
         if bare:
             warnings.warn(f"{json_path}: {len(bare)} of {len(records)} images have no caption (the first: {bare[0]}): "
                           "they can be memorized, with pseudo-queries, but no query asks for them", stacklevel=2)
         return cls(name, records, images_dir=folder)
+
+    @classmethod
+    def from_hub(cls, name: str, revision: str | None = None) -> ImageCaptionCorpus:
+        """A copy on the Hugging Face Hub, at a pinned commit; see `hub_data.load_hub_corpus`."""
+        from .hub_data import load_hub_corpus
+
+        return load_hub_corpus(name, revision)
 
     @classmethod
     def from_folder(cls, images_dir: str | Path) -> ImageCaptionCorpus:
@@ -158,15 +152,16 @@ class ImageCaptionCorpus:
             raise IndexError(f"image {i} of a corpus of {len(self)}")
         if size is not None and size < 1:
             raise ValueError(f"size must be at least 1 pixel, not {size}")
-        return self._cache.get((i, size), lambda: self._make_image(i, size))
+        return self._cache.get((i, size), lambda: self.picture_job(i, size)())
 
-    def _make_image(self, i: int, size: int | None) -> Image.Image:
+    def picture_job(self, i: int, size: int | None = None) -> Callable[[], Image.Image]:
+        """What makes image `i` when it is called, here or in another process: it can be pickled, and holds no more than
+        this one picture needs. Raises as `image` does, when it is called."""
+        if self._stored is not None:
+            return partial(_decode, self._stored(i), f"{self.records[i].id} of {self.name}", size)
         if self._images_dir is None:
-            return picturebook.render(self._scenes[i], size or PICTUREBOOK_SIZE)
-        path = resolve_inside(self._images_dir, str(self.records[i].source))
-        if size is None:
-            return open_image(path)
-        return square(open_image(path, at_least=2 * size), size)
+            return partial(picturebook.render, self._scenes[i], size or PICTUREBOOK_SIZE)
+        return partial(_read, self._images_dir, str(self.records[i].source), size)
 
     def meaning(self, i: int, j: int) -> Any | None:
         """The `picturebook.Meaning` of caption `j` of image `i`; None where the corpus is not the Picturebook."""
@@ -179,6 +174,17 @@ class ImageCaptionCorpus:
             raise ValueError(f"{self!r} is not the Picturebook: which images satisfy a caption is not known")
         gallery = range(len(self)) if gallery is None else gallery
         return [[i for i in gallery if picturebook.satisfies(self._scenes[i], meaning)] for meaning in meanings]
+
+
+def _read(folder: Path, name: str, size: int | None) -> Image.Image:
+    path = resolve_inside(folder, name)
+    return open_image(path) if size is None else square(open_image(path, at_least=2 * size), size)
+
+
+def _decode(encoded: bytes, name: str, size: int | None) -> Image.Image:
+    if size is None:
+        return decode_image(BytesIO(encoded), name)
+    return square(decode_image(BytesIO(encoded), name, at_least=2 * size), size)
 
 
 def make_task(corpus: ImageCaptionCorpus, protocol: str = "karpathy", seed: int = 0) -> RetrievalTask:
@@ -231,48 +237,3 @@ def _hold_out(corpus: ImageCaptionCorpus, i: int, seed: int) -> tuple[list[Query
         return queries, []
     j = random.Random(f"{seed}/{corpus.records[i].id}").randrange(len(queries))
     return [query for query, key in zip(queries, keys) if key != keys[j]], [queries[j]]
-
-
-def _read_karpathy(path: Path) -> tuple[list[Any], str]:
-    """(its list of images, its name) of a Karpathy split file."""
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path}: give Karpathy's split file, e.g. dataset_flickr8k.json")
-    try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
-        raise ValueError(f"{path} is not a JSON file ({error}): give Karpathy's split file, unpacked, e.g. "
-                         "dataset_flickr8k.json") from error
-    entries = data.get("images") if isinstance(data, dict) else None
-    if not isinstance(entries, list) or not entries:
-        raise ValueError(f"{path} is JSON but not in Karpathy's layout: it needs a list 'images', not empty")
-    name = data.get("dataset")
-    return entries, name if isinstance(name, str) and name else path.stem
-
-
-def _karpathy_record(entry: Any) -> ImageRecord:
-    """Raises ValueError that says what is wrong with the entry."""
-    filename = entry.get("filename") if isinstance(entry, dict) else None
-    if not isinstance(filename, str) or not filename:
-        raise ValueError("no 'filename' (COCO's own annotation files have another layout: take Karpathy's split file)")
-    subfolder = entry.get("filepath", "")
-    if not isinstance(subfolder, str):
-        raise ValueError(f"{filename!r}: 'filepath' must be the name of a subfolder, not {subfolder!r}")
-    source = PurePath(subfolder, filename).as_posix()
-    split = entry.get("split")
-    if not isinstance(split, str) or split not in _KARPATHY_SPLITS:
-        raise ValueError(f"{filename!r}: unknown split {split!r}: expected one of {', '.join(_KARPATHY_SPLITS)}")
-    sentences = entry.get("sentences") or []
-    if not isinstance(sentences, list):
-        raise ValueError(f"{filename!r}: 'sentences' must be a list of captions")
-    captions = tuple(_caption(filename, sentence) for sentence in sentences)
-    return ImageRecord(source, _KARPATHY_SPLITS[split], tuple(filter(None, captions)), source)
-
-
-def _caption(filename: str, sentence: Any) -> str:
-    """The caption on one line ("" where blank): its `raw` text, else its tokens."""
-    text = sentence.get("raw") if isinstance(sentence, dict) else None
-    if text is None and isinstance(sentence, dict) and isinstance(sentence.get("tokens"), list):
-        text = " ".join(map(str, sentence["tokens"]))
-    if not isinstance(text, str):
-        raise ValueError(f"{filename!r}: a sentence has neither 'raw' text nor a list 'tokens': {str(sentence)[:60]}")
-    return " ".join(text.encode("utf-8", "replace").decode().split())  # half a surrogate pair becomes "?"

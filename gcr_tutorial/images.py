@@ -7,6 +7,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path, PurePath
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -98,16 +99,21 @@ def open_image(path: Path, at_least: int | None = None) -> Image.Image:
     if not path.is_file():
         raise FileNotFoundError(f"picture {path} is not there (any more): put it back, or remove it from the dataset")
     with open(path, "rb") as file:
-        try:  # decoders raise nearly anything on damaged files (SyntaxError, struct.error, zlib.error, ...)
-            image = Image.open(file, formats=FORMATS)
-            if at_least is not None:
-                image.draft(None, (at_least, at_least))
-            image.load()
-            return _to_rgb(_upright(image))
-        except Exception as error:
-            raise ValueError(f"cannot read picture {path} ({type(error).__name__}: {error}): the file is damaged or of "
-                             "an unsupported kind; replace it, convert it to JPEG or PNG, or remove it from the "
-                             "dataset") from error
+        return decode_image(file, str(path), at_least)
+
+
+def decode_image(file: BinaryIO, name: str, at_least: int | None = None) -> Image.Image:
+    """As `open_image`, from an open file; `name` is what an error calls it."""
+    try:  # decoders raise nearly anything on damaged files (SyntaxError, struct.error, zlib.error, ...)
+        image = Image.open(file, formats=FORMATS)
+        if at_least is not None:
+            image.draft(None, (at_least, at_least))
+        image.load()
+        return _to_rgb(_upright(image))
+    except Exception as error:
+        raise ValueError(f"cannot read picture {name} ({type(error).__name__}: {error}): the file is damaged or of "
+                         "an unsupported kind; replace it, convert it to JPEG or PNG, or remove it from the "
+                         "dataset") from error
 
 
 def square(image: Image.Image, size: int) -> Image.Image:

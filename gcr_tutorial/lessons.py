@@ -154,7 +154,8 @@ def tree_loss(backbone: Backbone, batch: dict[str, torch.Tensor], features: torc
     """Mean negative log-likelihood of the batch's labels, in nats. The head runs only where a label is."""
     model = backbone.model.model
     embeddings = merge_features(backbone, batch["ids"], features)  # (B, L, H)
-    mask = torch.zeros(batch["mask"].shape, dtype=embeddings.dtype).masked_fill(~batch["mask"], torch.finfo(embeddings.dtype).min)
+    mask = torch.zeros_like(batch["mask"], dtype=embeddings.dtype)
+    mask = mask.masked_fill(~batch["mask"], torch.finfo(embeddings.dtype).min)
     hidden = model.text_model(inputs_embeds=embeddings, attention_mask=mask, position_ids=batch["positions"],
                               use_cache=False).last_hidden_state  # (B, L, H)
     logits = backbone.model.lm_head(hidden.flatten(0, 1)[batch["where"]])  # (T, V)

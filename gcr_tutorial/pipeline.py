@@ -27,6 +27,7 @@ from .files import write_text
 from .hardware import AUTOCAST, best_device, resolve_dtype
 from .identifiers import KINDS, make_identifiers
 from .measurement import measure
+from .picture_loader import load_pictures
 from .presets import Preset
 from .provenance import settings_of
 from .pseudo_queries import fine_tune_captioner, generate_pseudo_queries, keep_agreeing
@@ -40,8 +41,8 @@ PACKAGES = ("torch", "transformers", "peft", "accelerate", "open_clip_torch", "n
 
 
 def pictures(corpus: ImageCaptionCorpus, rows: tuple[int, ...], size: int):
-    """The images `rows` of `corpus`, one at a time, at the model's size."""
-    return (corpus.image(i, size) for i in rows)
+    """The images `rows` of `corpus`, one at a time, at the model's size; many of them are made ahead, in other processes."""
+    return load_pictures(corpus, rows, size)
 
 
 def on_this_machine(preset: Preset) -> tuple[torch.device, torch.dtype, Preset]:

@@ -23,11 +23,12 @@ from .tiny_vlm import build_tiny_vlm, train_tokenizer
 Progress = Callable[[str], None]
 
 
-def new_backbone(bank: SceneBank, vocab_size: int = 1500, seed: int = 0) -> Backbone:
-    """A tiny-vlm with random weights, its tokenizer trained on what is said in `bank` (at most 20,000 scenes of it)."""
+def new_backbone(bank: SceneBank, vocab_size: int = 1500, seed: int = 0, **sizes: int) -> Backbone:
+    """A tiny-vlm with random weights, its tokenizer trained on what is said in `bank` (at most 20,000 scenes of it);
+    `sizes` are `build_tiny_vlm`'s, for a larger one."""
     texts = [text for said in bank.captions[:20_000] for text in said]
     texts += [text for asked in bank.questions[:20_000] for pair in asked for text in pair]
-    return Backbone(*build_tiny_vlm(train_tokenizer(texts, vocab_size), seed=seed))
+    return Backbone(*build_tiny_vlm(train_tokenizer(texts, vocab_size), seed=seed, **sizes))
 
 
 def optimizers(model: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
@@ -69,7 +70,8 @@ def pretrain(backbone: Backbone, bank: SceneBank, recipe: Recipe, checkpoint: st
     learner = nn.ModuleDict({"model": backbone.model})
     if recipe.facts:
         learner["facts"] = FactLesson(backbone, bank.seed, recipe.seed)
-    tuned = optimizers(learner.train(), recipe)
+    device = backbone.device
+    tuned = optimizers(learner.train().to(device), recipe)
     done: dict[str, Any] = {"steps": 0, "pictures": 0, "answer_tokens": 0, "seconds": 0.0, "losses": []}
     saved = load_checkpoint(checkpoint)
     if saved is not None:
@@ -89,8 +91,9 @@ def pretrain(backbone: Backbone, bank: SceneBank, recipe: Recipe, checkpoint: st
             optimizer.param_groups[0]["lr"] = rate * factor
         chosen = [next(order) for _ in range(recipe.batch_size)]
         batch = lessons.batch(chosen, random.Random(recipe.seed * 1_000_003 + done["steps"]))
+        batch = {name: values.to(device) for name, values in batch.items()}
         loss = torch.zeros(())
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bf16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16):
             features = image_tokens(backbone, batch["pixels"])
             if recipe.speaks:
                 loss = said = tree_loss(backbone, batch, features)

@@ -21,6 +21,7 @@ from .backbone import Backbone, load_backbone, save_backbone
 from .classifier import ClipClassifier, rank_by_classifier
 from .decoding import constrained_beam_search, left_pad
 from .files import new_folder, write_text
+from .hub_data import hub_picture
 from .identifiers import Identifiers
 from .images import open_image, resolve_folder, resolve_inside, square
 from .picturebook import render, sample_scene, scene_seed
@@ -183,13 +184,16 @@ class GenerativeRetriever:
 
 
 def picture_of(retriever: GenerativeRetriever, hit: Hit, images_dir: str | Path | None = None, size: int | None = None) -> Image.Image:
-    """The picture of a hit, for people to look at: drawn for the Picturebook, read from its folder otherwise.
+    """The picture of a hit, for people to look at: drawn for the Picturebook, read from the Hub's copy or from its
+    folder otherwise.
 
     `images_dir` overrides where the pictures were when the retriever was made. Raises FileNotFoundError where it is gone.
     """
     if retriever.about.get("source") == "picturebook":
         corpus_seed, number = hit.image_id.split("-")[1:]
         return render(sample_scene(scene_seed("tutorial", int(corpus_seed), int(number))), size or 256)
+    if retriever.about.get("source") == "hub":
+        return hub_picture(retriever.about["name"], retriever.about["revision"], hit.image_id, size)
     folder = images_dir or retriever.about.get("images_dir")
     if not folder or not Path(folder).is_dir():
         raise FileNotFoundError(f"the pictures are not in {folder}: say where they are with --images DIR")

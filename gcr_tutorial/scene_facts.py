@@ -90,7 +90,7 @@ class FactLesson(nn.Module):
     def forward(self, features: torch.Tensor, scenes: Sequence[int]) -> tuple[torch.Tensor, float]:
         """Cross-entropy, in nats a cell summed over the facts, of image features (B, cells, H), and the F1 of the facts
         told with probability over one half, in percent."""
-        targets, logits = self.targets(scenes), self.read(self.norm(features)).float()
+        targets, logits = self.targets(scenes).to(features.device), self.read(self.norm(features)).float()
         loss = nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="sum") / targets.shape[:2].numel()
         told = logits > 0
         right = (told & (targets > 0)).sum().item()

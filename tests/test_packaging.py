@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 DECLARED = PYPROJECT["project"]["dependencies"] + PYPROJECT["project"]["optional-dependencies"]["test"]
+HUB = PYPROJECT["project"]["optional-dependencies"]["hub"]  # imported where it is used; tested, so a part of `test` too
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MIB = 2**20
 
@@ -57,6 +58,10 @@ def test_constraints_are_plain_pins_without_repeats():
     assert len(pins()) == len(lines) > 100
 
 
+def test_what_is_tested_of_the_hub_is_what_its_extra_installs():
+    assert HUB and set(HUB) <= set(DECLARED)
+
+
 @pytest.mark.parametrize("line", DECLARED)
 def test_each_direct_dependency_is_pinned_inside_its_range(line: str):
     requirement = Requirement(line)
@@ -92,7 +97,7 @@ def imports(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("folder, declared", [
-    ("gcr_tutorial", PYPROJECT["project"]["dependencies"]), ("tests", DECLARED), ("benchmarks", DECLARED),
+    ("gcr_tutorial", PYPROJECT["project"]["dependencies"] + HUB), ("tests", DECLARED), ("benchmarks", DECLARED),
 ])
 def test_every_import_is_a_declared_dependency(folder: str, declared: list[str]):
     names = {canonicalize_name(Requirement(line).name) for line in declared}
