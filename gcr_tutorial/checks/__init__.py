@@ -1,6 +1,9 @@
 """Checks of the notebooks' exercises: they say what is wrong and why, and never raise. One module a notebook."""
 
 from .cases import END
+from .memorize import check_learning_rate, check_named_right, check_next_token_labels
+from .retrieve import check_mix_in, check_top_p_filter, check_without_near_duplicates
 from .start_here import check_next_tokens, check_recall_at_k
 
-__all__ = ["END", "check_next_tokens", "check_recall_at_k"]
+__all__ = ["END", "check_learning_rate", "check_mix_in", "check_named_right", "check_next_token_labels", "check_next_tokens",
+           "check_recall_at_k", "check_top_p_filter", "check_without_near_duplicates"]
