@@ -24,7 +24,8 @@ class ProgressLine:
     def __init__(self, name: str, cells: int, usual: float | None) -> None:
         self.name, self.cells, self.usual = name, cells, usual
         self.index, self.number, self.last = 0, 0, ""
-        self.seconds, self.memory_gb = 0.0, 0.0  # when it has ended: its wall time, and the most that the kernel held
+        # When it has ended: wall time, the kernel's processor time, and the most memory that the kernel held.
+        self.seconds, self.cpu_seconds, self.memory_gb = 0.0, 0.0, 0.0
         self.kernel: Callable[[], int | None] = lambda: None  # the kernel's process
         self.live = sys.stdout.isatty()
         self._stop = threading.Event()
@@ -63,15 +64,17 @@ class ProgressLine:
         for second in itertools.count(1):
             if self._stop.wait(1.0):
                 return
-            self._look_at_memory()
+            self._look_at_kernel()
             if self.live or second % 10 == 0:
                 self._print(self.text())
 
-    def _look_at_memory(self) -> None:
+    def _look_at_kernel(self) -> None:
         pid = self.kernel()
         with contextlib.suppress(psutil.Error):  # the kernel may end at any moment
             if pid is not None:
-                self.memory_gb = max(self.memory_gb, psutil.Process(pid).memory_info().rss / 1e9)
+                process = psutil.Process(pid)
+                self.memory_gb = max(self.memory_gb, process.memory_info().rss / 1e9)
+                self.cpu_seconds = sum(process.cpu_times()[:2])
 
     def _print(self, text: str) -> None:
         if self.live:
