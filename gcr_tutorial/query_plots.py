@@ -16,8 +16,10 @@ def next_word_figure(words: Sequence[str], shares: Mapping[str, Sequence[float]]
 
     Bars of words that cannot be sampled (probability 0) are missing, with a cross in their place.
     """
-    figure = Figure(figsize=(2.6 * len(shares) + 0.8, 0.24 * len(words) + 0.8), dpi=110, layout="constrained")
+    width, height = 2.4 * len(shares) + 1.1, 0.24 * len(words) + 0.9
+    figure = Figure(figsize=(width, height), dpi=110)
     axes = figure.subplots(1, len(shares), sharey=True, squeeze=False)[0]
+    figure.subplots_adjust(left=1.0 / width, right=1 - 0.2 / width, top=1 - 0.35 / height, bottom=0.55 / height, wspace=0.25)
     for axis, (name, values) in zip(axes, shares.items()):
         axis.barh(range(len(words)), values, color=GOOD, height=0.7)
         barred = [i for i, value in enumerate(values) if value == 0]
@@ -66,7 +68,7 @@ def ranks_figure(queries: Sequence[str], ranks: Mapping[str, Sequence[int]], n: 
         values = [ranks[stage][i] for stage in stages]
         axis.plot(range(len(stages)), values, color=color, linestyle=style, marker="os^Dv"[i % 5], label=textwrap.shorten(query, 60))
     axis.set_yscale("log")
-    ticks = sorted({1, 2, 5, 10, 20, 50, n} & set(range(1, n + 1)))
+    ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100, 200, 500) if tick <= n / 1.5] + [n]
     axis.set_yticks(ticks, [str(tick) for tick in ticks])
     axis.set_yticks([], minor=True)
     axis.set(ylabel=f"rank among {n}", ylim=(n * 1.15, 0.85), xlim=(-0.25, len(stages) - 0.75))

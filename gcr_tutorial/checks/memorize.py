@@ -12,13 +12,13 @@ def check_next_token_labels(function: Callable[..., Any]) -> None:
     """Exercise 1 of notebook 03: where the loss is."""
     same = ("That is each position's own token: it would learn to repeat what it has just read. The label is the *next* token, "
             "one place further on.")
-    everywhere = "You put labels on the prompt too: the model would learn to write prompts. Where the next token is part of the prompt, return IGNORE."
+    everywhere = "You put labels on the prompt too: the model would learn to write prompts. Where the next token is part of the prompt, return -100."
     late = ("The first label comes one position too late: the last token of the prompt is what the identifier's first token is "
             "predicted from.")
     early = "The first label comes one position too early: the prompt's own last token is not to be learned."
     endless = "The end token has no label: without it the model never learns where an identifier stops."
     long = "That is one label too many: nothing comes after the last token, so it is not read, and there are len(tokens) - 1 positions."
-    short = "You returned labels of the answer only: return one for *every* position that is read, IGNORE within the prompt."
+    short = "You returned labels of the answer only: return one for *every* position that is read, -100 within the prompt."
     x = -100
     run_cases(function, (
         Case("a prompt of 3 tokens, a name of 2, the end", ([11, 12, 13, 7, 8, 9], 3), [x, x, 7, 8, 9],

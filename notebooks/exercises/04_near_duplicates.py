@@ -12,7 +12,7 @@
 import re
 
 def without_near_duplicates(captions: list[str]) -> list[str]:
-    """The captions in their order, without empty ones and without those that only repeat an earlier one's words."""
+    """The captions in their order, without those that have no words or repeat an earlier one's."""
     # BEGIN SOLUTION
     kept, seen = [], set()
     for caption in captions:
