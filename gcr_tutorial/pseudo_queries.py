@@ -89,10 +89,8 @@ def sample_captions(backbone: Backbone, features: torch.Tensor, k: int, generato
     ended = torch.zeros(len(logits), dtype=torch.bool, device=backbone.device)
     for step in range(max_new_tokens):
         logits[:, barred] = -torch.inf
-        values, indices = (logits.float() / temperature).topk(min(top_k, logits.shape[1]))  # (B*k, top_k), best first
-        probabilities = values.softmax(-1)
-        probabilities[probabilities.cumsum(-1) - probabilities >= top_p] = 0.0  # nucleus: the best is always kept
-        chosen = indices.gather(1, torch.multinomial(probabilities, 1, generator=generator))[:, 0]
+        weights, ids = nucleus(logits, temperature, top_k, top_p)  # (B*k, top_k)
+        chosen = ids.gather(1, torch.multinomial(weights, 1, generator=generator))[:, 0]
         tokens[:, step] = torch.where(ended, backbone.end_id, chosen)
         ended |= chosen == backbone.end_id
         if ended.all():
@@ -102,6 +100,19 @@ def sample_captions(backbone: Backbone, features: torch.Tensor, k: int, generato
                        position_ids=position + step).logits[:, -1]
     texts = [text.strip() for text in tokenizer.batch_decode(tokens, skip_special_tokens=True)]
     return [texts[i : i + k] for i in range(0, len(texts), k)]
+
+
+def nucleus(logits: torch.Tensor, temperature: float = 1.0, top_k: int = 50,
+            top_p: float = 0.95) -> tuple[torch.Tensor, torch.Tensor]:
+    """What may be sampled next: weights and token ids, both (B, top_k), likeliest first, of `logits` (B, V).
+
+    Of the `top_k` likeliest tokens at this `temperature` the fewest are kept whose probability reaches `top_p` (nucleus
+    sampling, Holtzman et al. 2020; the likeliest always is); the others weigh 0, and the weights are not rescaled.
+    """
+    values, ids = (logits.float() / temperature).topk(min(top_k, logits.shape[1]))
+    weights = values.softmax(-1)
+    weights[weights.cumsum(-1) - weights >= top_p] = 0.0
+    return weights, ids
 
 
 def keep_agreeing(candidates: Sequence[Sequence[str]], image_embeddings: torch.Tensor, embed: Callable[[list[str]], torch.Tensor],

@@ -121,11 +121,16 @@ class TargetLoss(nn.Module):
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None, labels: torch.Tensor,
                 features: torch.Tensor | None = None, image_rows: torch.Tensor | None = None) -> torch.Tensor:
         """Mean loss over the target tokens: input_ids (B, L) padded on the left, labels (B, T) aligned on the right."""
-        inputs = model_inputs(self.backbone, input_ids, attention_mask, features, image_rows)
-        # Targets end every row, so the head is needed at the last T positions only.
-        logits = self.model(**inputs, use_cache=False, logits_to_keep=labels.shape[1]).logits  # (B, T, V)
+        logits = self.logits(input_ids, attention_mask, labels.shape[1], features, image_rows)  # (B, T, V)
         return nn.functional.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(),
                                            label_smoothing=self.label_smoothing)  # -100 is ignored
+
+    def logits(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None, width: int,
+               features: torch.Tensor | None = None, image_rows: torch.Tensor | None = None) -> torch.Tensor:
+        """Logits (B, width, V) at the last `width` positions of input_ids (B, L): targets end every row, so the head is
+        needed nowhere else."""
+        inputs = model_inputs(self.backbone, input_ids, attention_mask, features, image_rows)
+        return self.model(**inputs, use_cache=False, logits_to_keep=width).logits
 
 
 def train(backbone: Backbone, examples: Sequence[Example], *, epochs: int, recipe: Recipe,
