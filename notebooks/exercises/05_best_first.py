@@ -14,7 +14,7 @@
 import heapq
 
 def best_first(log_probs: dict[tuple[int, ...], dict[int, float]], k: int) -> tuple[list, int]:
-    """([(identifier, log-probability) of the best `k`, best first], number of prefixes looked up in `log_probs`)."""
+    """The best `k` as (identifier, log-probability), best first, and the number of look-ups in `log_probs`."""
     # BEGIN SOLUTION
     open_prefixes, finished, evaluations = [(0.0, ())], [], 0
     while open_prefixes:
