@@ -9,6 +9,8 @@ from collections.abc import Collection, Hashable, Sequence
 
 import numpy as np
 
+from .picturebook import parse
+
 KINDS = ("right", "equally good", "search error", "model error")
 
 
@@ -80,3 +82,11 @@ def risk_coverage(scores: Sequence[float], correct: Sequence[bool]) -> tuple[np.
     wrong = 1 - np.asarray(correct, dtype=np.float64)[order]
     answered = np.arange(1, len(order) + 1)
     return 100 * answered / len(order), 100 * wrong.cumsum() / answered
+
+
+def beginnings(caption: str) -> list[str]:
+    """The beginnings of a caption that are captions themselves, the whole one first: each says less than the one before it,
+    and is true of whatever that is true of. Empty where the Picturebook's language has no such caption."""
+    words = caption.rstrip(".").split()
+    shorter = (" ".join(words[:n]) for n in range(len(words), 0, -1))
+    return [text for text in shorter if parse(text) is not None]

@@ -84,7 +84,7 @@ def comparison_figure(query: str, rankings: Mapping[str, Sequence[tuple[Image.Im
 
 def level_figure(levels: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
     """Percent of answers with the right token at each level, among those right so far; `levels`: method -> what
-    `level_accuracy` gives. Under each bar stands how many answers it judges."""
+    `level_accuracy` gives. Over each bar stands how many answers it judges."""
     figure = Figure(figsize=(7.6, 3.1), dpi=100, layout="constrained")
     axis = figure.subplots()
     wide = 0.8 / len(levels)
@@ -92,10 +92,9 @@ def level_figure(levels: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
         x = np.arange(1, len(values) + 1) + (at - (len(levels) - 1) / 2) * wide
         axis.bar(x, [share for _, share in values], wide * 0.94, color=color, hatch=hatch, edgecolor="white", label=name)
         for place, (count, share) in zip(x, values):
-            axis.text(place, share + 1.5, f"{share:.0f} %", fontsize=8.5, ha="center", color=INK)
-            axis.text(place, 3, f"of {count}", fontsize=7.5, ha="center", color="white")
+            axis.text(place, share + 1.5, f"{share:.0f} %\nof {count}", fontsize=8, ha="center", color=INK, linespacing=1.15)
     most = max(map(len, levels.values()))
-    axis.set(xticks=range(1, most + 1), xticklabels=[f"token {level}" for level in range(1, most + 1)], ylim=(0, 110),
+    axis.set(xticks=range(1, most + 1), xticklabels=[f"token {level}" for level in range(1, most + 1)], ylim=(0, 118),
              yticks=range(0, 101, 20), ylabel="percent right, if right so far")
     if len(levels) > 1:
         axis.legend(frameon=False, fontsize=8.5, loc="center left", bbox_to_anchor=(1, 0.5))

@@ -12,7 +12,7 @@
 import math
 
 def constrain(trie: dict, prefix: tuple[int, ...], scores: list[float], end: int) -> list[float]:
-    """`scores` (one a vocabulary token) with -inf for every token that the trie does not allow after `prefix`."""
+    """`scores` (one a vocabulary token) with -inf for each token that the trie does not allow next."""
     # BEGIN SOLUTION
     node = trie
     for token in prefix:
