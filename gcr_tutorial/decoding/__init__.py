@@ -5,13 +5,14 @@
 """
 
 from gcr_tutorial.decoding.beam_search import constrained_beam_search
+from gcr_tutorial.decoding.counting import counting_tokens
 from gcr_tutorial.decoding.custom_generate import trie_generate
 from gcr_tutorial.decoding.exact import ExactTopK, exact_top_k
 from gcr_tutorial.decoding.gallery import rank_gallery
 from gcr_tutorial.decoding.generate_search import left_pad, trie_search
 from gcr_tutorial.decoding.processor import TrieLogitsProcessor, prefix_allowed_tokens_fn
-from gcr_tutorial.decoding.trace import BeamStep, BeamTrace, TracedChild, TracedPrefix, beam_trace
+from gcr_tutorial.decoding.trace import BeamStep, BeamTrace, TracedChild, TracedPrefix, beam_trace, path_in
 
 __all__ = ["BeamStep", "BeamTrace", "ExactTopK", "TracedChild", "TracedPrefix", "TrieLogitsProcessor", "beam_trace",
-           "constrained_beam_search", "exact_top_k", "left_pad", "prefix_allowed_tokens_fn", "rank_gallery",
-           "trie_generate", "trie_search"]
+           "constrained_beam_search", "counting_tokens", "exact_top_k", "left_pad", "path_in", "prefix_allowed_tokens_fn",
+           "rank_gallery", "trie_generate", "trie_search"]

@@ -87,6 +87,20 @@ def beam_trace(
     return BeamTrace(tuple(steps), _pairs(finished))
 
 
+def path_in(trace: BeamTrace, tokens: Sequence[int]) -> list[tuple[int, int, bool]]:
+    """What became of one identifier in a search: for each step that considered its next token (the place of its prefix
+    among all candidates of the step, 1 is best; how many candidates; was it kept). Ends where it was lost."""
+    path = []
+    for at, step in enumerate(trace.steps):
+        candidates = [((*prefix.tokens, child.token), child) for prefix in step.prefixes for child in prefix.children]
+        candidates.sort(key=lambda candidate: -candidate[1].score)
+        places = {prefix: place for place, (prefix, _) in enumerate(candidates)}
+        if (prefix := tuple(tokens[:at + 1])) not in places or len(tokens) <= at:
+            break
+        path.append((places[prefix] + 1, len(candidates), candidates[places[prefix]][1].survives))
+    return path
+
+
 def _pairs(finished: Finished) -> tuple[tuple[int, float], ...]:
     return tuple((int(position), float(score)) for position, score in zip(finished.position, finished.score))
 
