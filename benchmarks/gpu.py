@@ -306,7 +306,9 @@ def sides_of(plan: Plan, task: str, backbone: Backbone, targets: list[list[int]]
     """The sides of "memorize" or "retrieve" over the first images of the corpus."""
     size, n = plan.preset.recipe.batch_size, min(len(targets), plan.preset.recipe.batch_size * 8)
     ours_loss, plain_loss = TargetLoss(backbone), PlainLoss(backbone)
-    examples = memorize_examples(backbone, targets[:n]) if task == "memorize" else retrieve_examples(backbone, queries[:n], targets)
+    examples = memorize_examples(backbone, targets[:n])
+    if task == "retrieve":
+        examples = retrieve_examples(backbone, queries[:n], targets)
     epochs = 2 + plan.steps * (plan.repeats + 2) * size // n
     like = iter(length_bucketed_batches([len(example) for example in examples], size, epochs, 0))
     orders = [np.random.default_rng(epoch).permutation(n) for epoch in range(3 * epochs)]
@@ -510,7 +512,8 @@ def markdown(report: dict[str, Any]) -> str:
         out += ["", f"Vision features at {found['pixels']} px: {found['images_per_s']} images/s with drawing ({found['workers']} "
                 f"workers), {found['vision_images_per_s']} the vision tower alone; peak {found['peak_gib']} GiB."]
     if found := stages.get("steps"):
-        out += ["", "| step | side | samples/s | ours is faster | TFLOP/s | utilisation | peak GiB |", "|---|---|---:|---:|---:|---:|---:|"]
+        out += ["", "| step | side | samples/s | ours is faster | TFLOP/s | utilisation | peak GiB |",
+                "|---|---|---:|---:|---:|---:|---:|"]
         for task, row in found.items():
             for side, rate in row["samples_per_s"].items():
                 faster = row["speedup"].get(side)

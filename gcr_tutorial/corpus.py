@@ -1,7 +1,8 @@
 """Images with captions, and the retrieval task made of them (GRACE, section 4.1: datasets and splits).
 
-An `ImageCaptionCorpus` comes from the Picturebook, from a Karpathy split file (Flickr8k, Flickr30K, MS-COCO), from a copy on
-the Hugging Face Hub or from a bare folder of pictures. `make_task` says which images get an identifier, which captions train and which are queries.
+An `ImageCaptionCorpus` comes from the Picturebook, from a Karpathy split file (Flickr8k, Flickr30K, MS-COCO), from a
+copy on the Hugging Face Hub or from a bare folder of pictures. `make_task` says which images get an identifier, which
+captions train and which are queries.
 """
 
 from __future__ import annotations
