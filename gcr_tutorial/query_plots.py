@@ -16,10 +16,10 @@ def next_word_figure(words: Sequence[str], shares: Mapping[str, Sequence[float]]
 
     Bars of words that cannot be sampled (probability 0) are missing, with a cross in their place.
     """
-    width, height = 2.4 * len(shares) + 1.1, 0.24 * len(words) + 0.9
+    width, height = 2.4 * len(shares) + 1.4, 0.24 * len(words) + 0.9
     figure = Figure(figsize=(width, height), dpi=110)
     axes = figure.subplots(1, len(shares), sharey=True, squeeze=False)[0]
-    figure.subplots_adjust(left=1.0 / width, right=1 - 0.2 / width, top=1 - 0.35 / height, bottom=0.55 / height, wspace=0.25)
+    figure.subplots_adjust(left=1.3 / width, right=1 - 0.2 / width, top=1 - 0.35 / height, bottom=0.55 / height, wspace=0.25)
     for axis, (name, values) in zip(axes, shares.items()):
         axis.barh(range(len(words)), values, color=GOOD, height=0.7)
         barred = [i for i, value in enumerate(values) if value == 0]

@@ -10,7 +10,7 @@ import pytest
 from tiny_data import one_thread  # noqa: F401
 
 NOTEBOOK = Path(__file__).resolve().parent.parent / "notebooks" / "03_learning_to_memorize.ipynb"
-SMALLER = {"COUNT = 100": "COUNT = 12", "EPOCHS = 20": "EPOCHS = 60"}  # twelve pictures are one batch, sixty steps
+SMALLER = {"COUNT = 100": "COUNT = 12", "EPOCHS = 15": "EPOCHS = 40"}  # twelve pictures are one batch, forty steps
 
 
 @pytest.fixture(scope="module")
