@@ -32,8 +32,8 @@ def lesson(seed: int = 0):
 @pytest.fixture(scope="module")
 def learned(one_thread):  # noqa: F811
     backbone, examples, features = lesson()
-    watch = MemoryWatch(backbone, examples, features, every=4)
-    train(backbone, examples, epochs=15, recipe=RECIPE, features=features, callback=watch)
+    watch = MemoryWatch(backbone, examples, features, every=20)
+    train(backbone, examples, epochs=70, recipe=RECIPE, features=features, callback=watch)
     return backbone, examples, features, watch
 
 
@@ -71,7 +71,7 @@ def test_batches_and_padding_do_not_matter(learned):
 
 def test_watching_notes_the_start_every_few_steps_and_the_end(learned):
     *_, watch = learned
-    assert len(watch.losses) == 15 and watch.steps == [0, 4, 8, 12, 15]
+    assert len(watch.losses) == 70 and watch.steps == [0, 20, 40, 60, 70]
     assert watch.known([0, 3]) == [[all(right[row]) for right in watch.right] for row in (0, 3)]
     with pytest.raises(ValueError, match="1 or more"):
         MemoryWatch(watch.backbone, watch.examples, watch.features, every=0)
@@ -83,7 +83,7 @@ def test_watching_changes_nothing(learned):
     backbone.model.train()
     right_tokens(backbone, examples, features)
     assert backbone.model.training
-    losses, _ = train(backbone, examples, epochs=15, recipe=RECIPE, features=features)
+    losses, _ = train(backbone, examples, epochs=70, recipe=RECIPE, features=features)
     assert losses == watch.losses
 
 
