@@ -34,7 +34,8 @@ def patch_figure(picture: Image.Image, patch: int, scale: int, tokens: Sequence[
     across = pixels // cell
     if list(tokens).count(IMAGE_TOKEN) != across**2:
         raise ValueError(f"the prompt has {list(tokens).count(IMAGE_TOKEN)} {IMAGE_TOKEN} tokens for {across**2} cells")
-    tiles = [picture.crop((x * cell, y * cell, (x + 1) * cell, (y + 1) * cell)) for y in range(across) for x in range(across)]
+    corners = [(x * cell, y * cell) for y in range(across) for x in range(across)]
+    tiles = [picture.crop((x, y, x + cell, y + cell)) for x, y in corners]
     lines = _prompt_lines(tokens, 10.1)
     side, gap = 3.2, 0.9
     page = Page(10.5, side + (0.75 if IMAGE_TOKEN in dict(lines[-1]) else 0.6) + 0.62 * len(lines))
@@ -47,8 +48,9 @@ def patch_figure(picture: Image.Image, patch: int, scale: int, tokens: Sequence[
         page.text(left + side / 2, 0.2, what, 9, ha="center", va="center_baseline")
     for i in range(across**2):
         x, y = (side * (at + 0.5) / across for at in (i % across, i // across))
+        disc = {"boxstyle": "circle,pad=0.25", "facecolor": INK, "edgecolor": "none", "alpha": 0.75}
         page.text(1.6 + side + gap + x, 0.35 + y, str(i + 1), 10, "white", ha="center", va="center_baseline", zorder=9,
-                  fontweight="bold", bbox={"boxstyle": "circle,pad=0.25", "facecolor": INK, "edgecolor": "none", "alpha": 0.75})
+                  fontweight="bold", bbox=disc)
     number = 0
     for row, line in enumerate(lines):
         x, y = 0.2, side + 0.6 + 0.62 * row
@@ -106,8 +108,9 @@ def similarity_figure(queries: Sequence[str], pictures: Sequence[Image.Image], s
             x, depth = left + column * side, (values[row, column] - low) / (high - low)
             page.axis.fill([x, x + side, x + side, x], [y, y, y + side, y + side], zorder=1,
                            color=tuple(1 - depth * (1 - c) for c in (0.90, 0.45, 0.0)))  # white to Okabe-Ito orange
+            best = values[row, column] == values[row].max()
             page.text(x + side / 2, y + side / 2, f"{values[row, column]:.2f}".replace("-", "−"), 9, ha="center",
-                      va="center_baseline", fontweight="bold" if values[row, column] == values[row].max() else "normal", zorder=4)
+                      va="center_baseline", fontweight="bold" if best else "normal", zorder=4)
             if row < len(true) and column in true[row]:
                 frames.append((x, y))
     for x, y in frames:

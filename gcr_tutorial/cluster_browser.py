@@ -46,9 +46,8 @@ def cluster_figure(identifiers: Identifiers, prefix: Sequence[str], pictures: Lo
     lines = -(-len(shown) // ACROSS)
     page = Page(ACROSS * PITCH + 0.3, 0.45 + lines * (PITCH + 0.16))
     more = f", {MOST} of them shown" if len(below) > MOST else ""
-    path = " ".join(prefix) or "the whole gallery"
-    page.text(0.18, 0.22, shorten(f"{path}: {len(below):,} picture{'s' if len(below) > 1 else ''}{more}", 10, page.width - 0.4),
-              10, va="center_baseline")
+    title = f"{' '.join(prefix) or 'the whole gallery'}: {len(below):,} picture{'s' if len(below) > 1 else ''}{more}"
+    page.text(0.18, 0.22, shorten(title, 10, page.width - 0.4), 10, va="center_baseline")
     for i, row in enumerate(shown):
         x, y = 0.18 + i % ACROSS * PITCH, 0.4 + i // ACROSS * (PITCH + 0.16)
         page.picture(x, y, SIDE, [look_up(pictures)(row)])
@@ -63,7 +62,8 @@ def cluster_picture(identifiers: Identifiers, prefix: Sequence[str], pictures: L
     """`cluster_figure` as a notebook shows it, with alt text."""
     found = rows_below(identifiers, prefix, rows)
     words = f"{len(found)} picture{'s whose names begin' if len(found) != 1 else ' whose name begins'}"
-    return Picture(cluster_figure(identifiers, prefix, pictures, rows), alt=f"{words} with {' '.join(prefix) or 'any token'}.")
+    alt = f"{words} with {' '.join(prefix) or 'any token'}."
+    return Picture(cluster_figure(identifiers, prefix, pictures, rows), alt)
 
 
 def cluster_browser(identifiers: Identifiers, pictures: Lookup, rows: Sequence[int] | None = None,
@@ -86,7 +86,8 @@ def cluster_browser(identifiers: Identifiers, pictures: Lookup, rows: Sequence[i
         """Offer in the menus from `level` on what may follow `prefix`, with the tokens `chosen` selected in them."""
         for at in range(level, levels):
             found = children_below(identifiers, prefix, rows) if len(prefix) == at else {}
-            menus[at].options = [("any", "")] + [(f"{token} ({count})", token) for token, count in found.items() if token != END]
+            menus[at].options = [("any", "")] + [(f"{token} ({count})", token)
+                                                 for token, count in found.items() if token != END]
             menus[at].value = chosen[at] if at < len(chosen) else ""
             menus[at].disabled = len(menus[at].options) == 1
             prefix = (*prefix, menus[at].value) if menus[at].value else prefix

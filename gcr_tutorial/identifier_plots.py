@@ -136,7 +136,7 @@ def cost_figure(sizes: Sequence[int], costs: Mapping[str, Sequence[tuple[float, 
 
 
 def recall_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Recall@1 and the further gain to Recall@10 of each kind, best first, as bars; `rows` as `comparison_rows` makes them."""
+    """Recall@1 and Recall@10 of each kind as bars, the best on top; `rows` as `comparison_rows` makes them."""
     rows = sorted((row for row in rows if row["R@1"] is not None), key=lambda row: row["R@1"])
     figure = Figure(figsize=(8.2, 0.6 + 0.36 * max(1, len(rows))), dpi=110, layout="constrained")
     axis = figure.subplots()

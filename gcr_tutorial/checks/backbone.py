@@ -41,7 +41,8 @@ def check_expand_image(function: Callable[..., Any]) -> None:
     text = "A prompt without a picture stays as it is."
     run_cases(function, (
         Case("one picture, 2 image tokens", (["User", ":", IMAGE, "Hi"], 2), ["User", ":", *_room(2), "Hi"],
-             ((["User", ":", *_room(2)[:-1], "Hi"], unclosed), (["User", ":", WRAPPER, IMAGE, IMAGE, WRAPPER, "Hi"], no_global),
+             ((["User", ":", *_room(2)[:-1], "Hi"], unclosed),
+              (["User", ":", WRAPPER, IMAGE, IMAGE, WRAPPER, "Hi"], no_global),
               (["User", ":", IMAGE, IMAGE, "Hi"], bare), (["User", ":", _room(2), "Hi"], nested),
               (["User", ":", *_room(1), "Hi"], "One placeholder becomes n image tokens: repeat <image> n times."),
               (["User", ":", IMAGE, "Hi"], "Nothing has changed: do you return the new list?"))),
@@ -59,15 +60,17 @@ def check_rank_by_cosine(function: Callable[..., Any]) -> None:
     distance = "Sort the similarities themselves: the most similar picture comes first, at whatever row it stands."
     unstable = "Equal pictures in another order than their rows: pass stable=True."
     plain = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
+    twice = torch.tensor([[0.0, 1.0], [2.0, 2.0], [0.0, 1.0], [2.0, 2.0]])
     lengths = torch.tensor([[4.0, 4.0], [1.0, 0.1], [0.0, 9.0], [-5.0, 0.0]])
-    whole = "One length for the whole matrix does not normalise its rows: `norm(dim=1, keepdim=True)` has one for each row."
+    whole = "One length for the whole matrix does not normalise its rows: take `norm(dim=1, keepdim=True)`."
     run_cases(function, (
-        Case("three unit vectors", (torch.tensor([0.0, 1.0]), plain), [2, 1, 0], (([0, 1, 2], backwards), ([1.0, 0.8, 0.0], distance))),
+        Case("three unit vectors", (torch.tensor([0.0, 1.0]), plain), [2, 1, 0],
+             (([0, 1, 2], backwards), ([1.0, 0.8, 0.0], distance))),
         Case("vectors of different lengths", (torch.tensor([2.0, 0.0]), lengths), [1, 0, 2, 3],
              (([0, 1, 2, 3], product), ([3, 2, 0, 1], backwards), ([3, 2, 1, 0], backwards), ([0, 2, 1, 3], whole))),
-        Case("two equal pictures", (torch.tensor([1.0, 1.0]), torch.tensor([[0.0, 1.0], [2.0, 2.0], [0.0, 1.0], [2.0, 2.0]])), [1, 3, 0, 2],
+        Case("two equal pictures", (torch.tensor([1.0, 1.0]), twice), [1, 3, 0, 2],
              (([3, 1, 2, 0], unstable), ([3, 1, 0, 2], unstable), ([1, 3, 2, 0], unstable), ([0, 2, 1, 3], backwards))),
-        Case("a single picture", (torch.tensor([1.0, 0.0]), torch.tensor([[-1.0, 0.0]])), [0], (([], "Every picture is ranked, however "
-             "unlike it is."),)),
+        Case("a single picture", (torch.tensor([1.0, 0.0]), torch.tensor([[-1.0, 0.0]])), [0],
+             (([], "Every picture is ranked, however unlike it is."),)),
     ), {"RuntimeError": "Shapes: images is (N, D), query is (D,), so images @ query is (N,).",
         "AttributeError": "Both are torch tensors: `.norm()`, `.argsort()`, and at the end `.tolist()`."})

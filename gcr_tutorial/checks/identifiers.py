@@ -19,10 +19,11 @@ def check_spell_path(function: Callable[..., Any]) -> None:
     run_cases(function, (
         Case("the path 7 3 2", ((7, 3, 2),), ("<l0_7>", "<l1_3>", "<l2_2>"),
              ((("<l_7>", "<l_3>", "<l_2>"), one), (("<l0_7>", "<l0_3>", "<l0_2>"), one), (("<7>", "<3>", "<2>"), one),
-              (("<l1_7>", "<l2_3>", "<l3_2>"), start), (("<l7_0>", "<l3_1>", "<l2_2>"), turned), ("<l0_7><l1_3><l2_2>", joined))),
+              (("<l1_7>", "<l2_3>", "<l3_2>"), start), (("<l7_0>", "<l3_1>", "<l2_2>"), turned),
+              ("<l0_7><l1_3><l2_2>", joined))),
         Case("a path of one number", ((5,),), ("<l0_5>",), (("<l0_5>", "A tuple of one has a comma: (token,)."),)),
         Case("the same number on every level", ((1, 1, 1, 1),), ("<l0_1>", "<l1_1>", "<l2_1>", "<l3_1>"),
-             ((("<l0_1>",) * 4, "path.index(number) finds its *first* place, every time: take the level from enumerate."),)),
+             ((("<l0_1>",) * 4, "path.index(number) finds its *first* place, every time: use enumerate."),)),
         Case("numbers of two digits", ((12, 30),), ("<l0_12>", "<l1_30>"), ()),
     ), {"TypeError": "A path holds whole numbers: put them into the token with an f-string."})
 
@@ -31,7 +32,7 @@ def check_residual_code(function: Callable[..., Any]) -> None:
     """Exercise 2 of notebook 02: the residual codes of a vector."""
     whole = ("Every level looked at the whole vector: subtract the chosen code vector first, and give the next level what is "
              "left.")
-    product = "That is the code vector with the largest scalar product: a long one wins though it is far away. Take the distance."
+    product = "That is the code vector with the largest scalar product: a long one wins from far away. Take the distance."
     one_based = "Codes count from 0, as argmin does."
     farthest = "That is the farthest: argmin, not argmax."
     added = "What is left is the vector *minus* what was chosen."
@@ -44,7 +45,8 @@ def check_residual_code(function: Callable[..., Any]) -> None:
         Case("two levels, [0, 5]", (np.array([0.0, 5.0]), [first, second]), [2, 2],
              (([2, 3], product), ([3, 3], one_based), ([1, 3], farthest))),
         Case("three levels, [5.4, 0]", (np.array([5.4, 0.0]), [first, second, third]), [1, 0, 0],
-             (([1, 3, 0], added), ([1, 0, 1], "The residual after two codes points the other way: subtract at every level."))),
+             (([1, 3, 0], added),
+              ([1, 0, 1], "The residual after two codes points the other way: subtract at every level."))),
         Case("no codebook at all", (np.array([1.0, 1.0]), []), [], ()),
     ), {"ValueError": "Shapes: a codebook is (K, D), what is left is (D,), so codebook - left is (K, D): sum over axis 1.",
         "IndexError": "A code must be a row of its own codebook: argmin over axis 0 of the K distances."})
@@ -54,7 +56,7 @@ def check_find_collisions(function: Callable[..., Any]) -> None:
     """Exercise 3 of notebook 02: the groups of pictures that share an identifier."""
     singles = "Pictures with a name of their own are in no group: keep groups of two or more."
     names = "Return the numbers of the pictures, not their names."
-    prefix = "One name is the beginning of the other, but they are not equal: no collision, for the end token tells them apart."
+    prefix = "One name is the beginning of the other, but they are not equal: no collision, the end token tells them apart."
     flat = "All in one list: return a list for each shared name."
     pairs = "These are pairs: the three pictures share one name and make one group."
     later = "Only the second and later owners: the first picture with the name collides as well."
