@@ -86,7 +86,14 @@ def risk_coverage(scores: Sequence[float], correct: Sequence[bool]) -> tuple[np.
 
 def beginnings(caption: str) -> list[str]:
     """The beginnings of a caption that are captions themselves, the whole one first: each says less than the one before it,
-    and is true of whatever that is true of. Empty where the Picturebook's language has no such caption."""
-    words = caption.rstrip(".").split()
-    shorter = (" ".join(words[:n]) for n in range(len(words), 0, -1))
-    return [text for text in shorter if parse(text) is not None]
+    and is true of whatever that is true of. Empty where the caption is not in the Picturebook's language."""
+    words, whole = caption.rstrip(".").split(), parse(caption)
+    if whole is None:
+        return []
+    found = []
+    for n in range(len(words), 0, -1):
+        meaning = parse(" ".join(words[:n]))
+        # "a bus" is no shorter "a bus stop": what is left must be of the same things
+        if meaning is not None and all(a.kinds == b.kinds for a, b in zip(meaning.mentions, whole.mentions)):
+            found.append(" ".join(words[:n]))
+    return found

@@ -85,7 +85,7 @@ def comparison_figure(query: str, rankings: Mapping[str, Sequence[tuple[Image.Im
 def level_figure(levels: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
     """Percent of answers with the right token at each level, among those right so far; `levels`: method -> what
     `level_accuracy` gives. Over each bar stands how many answers it judges."""
-    figure = Figure(figsize=(7.6, 3.1), dpi=100, layout="constrained")
+    figure = Figure(figsize=(8.6, 3.2), dpi=100, layout="constrained")
     axis = figure.subplots()
     wide = 0.8 / len(levels)
     for at, ((name, values), (color, hatch)) in enumerate(zip(levels.items(), SHADES.values())):
