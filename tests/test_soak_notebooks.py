@@ -77,8 +77,8 @@ def like_colab(folder: Path) -> Path:
     torchvision. Returns its interpreter.
 
     The packages are hard links (or copies), so whatever happens to them there does not happen here. torch and torchvision
-    are this machine's under another version: other builds would be gigabytes. The version is older than pyproject.toml
-    asks for, so that pip would replace them if it were let. numpy is really another.
+    are this machine's under another version: other builds would be gigabytes. torchvision's is older than pyproject.toml
+    asks for, so that pip would replace it if it were let. numpy is really another.
     """
     run(sys.executable, "-m", "venv", "--without-pip", folder)
     python = folder / "bin" / "python"
@@ -93,7 +93,7 @@ def like_colab(folder: Path) -> Path:
     shutil.copytree(sysconfig.get_path("purelib"), site, copy_function=link, dirs_exist_ok=True,
                     ignore=shutil.ignore_patterns("__pycache__", "__editable__*"))
     run(python, "-m", "pip", "uninstall", "--quiet", "--yes", *NOT_ON_COLAB)
-    for name, other in (("torch", "2.5.1"), ("torchvision", "0.20.1")):
+    for name, other in (("torch", "2.6.1"), ("torchvision", "0.20.1")):
         [facts] = site.glob(f"{name}-*.dist-info")
         version = facts.name.removeprefix(f"{name}-").removesuffix(".dist-info")
         text = (facts / "METADATA").read_text(encoding="utf-8").replace(f"\nVersion: {version}\n", f"\nVersion: {other}\n", 1)
