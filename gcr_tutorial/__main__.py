@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-COMMANDS = ("run", "compare", "search", "pretrain", "doctor", "tutorial", "notebooks", "exercises")
+COMMANDS = ("run", "compare", "search", "pretrain", "doctor", "tutorial", "notebooks", "exercises", "badges")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -70,13 +70,17 @@ def _parser() -> argparse.ArgumentParser:
     tutorial.add_argument("--out", metavar="DIR", default="build/tutorial")
     tutorial.set_defaults(do=_tutorial)
 
-    notebooks = commands.add_parser("notebooks", help="execute the notebooks anew and save them with their outputs")
+    notebooks = commands.add_parser("notebooks", help="stamp exercises and badges, execute the notebooks, save them with outputs")
     notebooks.set_defaults(do=_notebooks)
 
     exercises = commands.add_parser("exercises", help="write the sources in notebooks/exercises into the notebooks' cells")
     exercises.add_argument("folder", nargs="?", metavar="DIR", help="the notebooks' folder (default: this clone's)")
     exercises.add_argument("--check", action="store_true", help="change nothing; fail if a notebook differs from the sources")
     exercises.set_defaults(do=_exercises)
+
+    badges = commands.add_parser("badges", help="write pyproject.toml's owner/repository into notebooks and README.md")
+    badges.add_argument("--check", action="store_true", help="change nothing; fail if a file differs from the setting")
+    badges.set_defaults(do=_badges)
     return parser
 
 
@@ -203,15 +207,26 @@ def _tutorial(arguments: argparse.Namespace) -> int:
 
 
 def _notebooks(arguments: argparse.Namespace) -> int:
+    from .exercises import stamp_all
     from .notebook_runner import save_notebooks
+    from .series import stamp_badges
 
+    stamp_all()
+    stamp_badges()
     return save_notebooks()
 
 
 def _exercises(arguments: argparse.Namespace) -> int:
-    from .exercises import NOTEBOOKS, stamp_all
+    from .exercises import stamp_all
+    from .notebook_files import NOTEBOOKS
 
     return stamp_all(Path(arguments.folder or NOTEBOOKS), arguments.check)
+
+
+def _badges(arguments: argparse.Namespace) -> int:
+    from .series import stamp_badges
+
+    return stamp_badges(check=arguments.check)
 
 
 if __name__ == "__main__":

@@ -36,8 +36,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from .files import write_text
-from .notebook_runner import NOTEBOOKS
+from .notebook_files import NOTEBOOKS, write_notebook
 
 BEGIN, FINISH = "# BEGIN SOLUTION", "# END SOLUTION"
 KEYS = ("exercise", "notebook", "number", "title", "difficulty", "importance", "minutes")
@@ -149,7 +148,7 @@ def stamp_all(folder: Path = NOTEBOOKS, check: bool = False) -> int:
             raise ValueError(f"{path.name}: {error}") from None
         differences += len(changed)
         if changed and not check:
-            write_text(path, nbformat.writes(notebook) + "\n")
+            write_notebook(path, notebook)
         state = "the same" if not changed else f"{'differs' if check else 'stamped'}: {', '.join(changed)}"
         print(f"{path.name}: {len(mine)} exercises, {state}")
     if check and differences:

@@ -1,6 +1,9 @@
 """Executes the notebooks: `run_tutorial` for whoever wants every number made anew, `save_notebooks` for the authors.
 
-One progress line a notebook says which cell runs, for how long, how long is left, and the last thing that cell printed.
+A notebook's own metadata ("gcr_tutorial") say how long it usually takes: `seconds` with what is shipped in data/,
+`seconds_rebuild` with everything trained anew, both as its author states them, and in `measured` what `save_notebooks` last
+measured: the kernel's most memory in GB (1e9 bytes), and wall seconds, or processor seconds if these are fewer: then
+something else kept the machine busy.
 """
 
 from __future__ import annotations
@@ -10,7 +13,6 @@ import os
 import re
 import shutil
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,16 +24,16 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
 from .artifacts import build_dir
+from .doctor import ROOT
 from .files import write_text
+from .notebook_files import NOTEBOOKS, notebook_paths, notebook_text
 from .presets import data_dir
+from .progress_line import ANSI, ProgressLine, clock
 from .reporting import results_table
 
-ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOKS = ROOT / "notebooks"
 CELL_TIMEOUT = 3600  # seconds; a cell may train for many minutes on a slow machine
 MOST_BYTES = 1_500_000  # of one saved notebook
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # A path that only exists on the machine that wrote it.
 ABSOLUTE_PATH = re.compile(r"(?<![\w./:~])/(?:home|root|tmp|work|Users|usr|opt|var|mnt|content)/[\w./-]+|\b[A-Z]:\\\w[\w\\.]*")
 
@@ -40,21 +42,12 @@ class NotebookFailed(Exception):
     """A notebook stopped; the message names notebook and cell and ends with the error's last lines."""
 
 
-def notebook_paths(folder: Path = NOTEBOOKS) -> list[Path]:
-    """The notebooks in their order. Raises FileNotFoundError where there are none."""
-    paths = sorted(folder.glob("*.ipynb"))
-    if not paths:
-        raise FileNotFoundError(f"no notebooks in {folder}: run this in a clone of the repository, installed with "
-                                "`pip install -e .`")
-    return paths
-
-
 def run_tutorial(out: Path, folder: Path = NOTEBOOKS) -> int:
     """Execute every notebook with everything trained anew; executed copies and HTML pages go to `out`.
 
     What is trained lands in build_dir(), emptied first. Ends with the table of all its results; returns the exit status.
     """
-    paths, build = notebook_paths(folder), build_dir().resolve()
+    paths, build, memory_gb = notebook_paths(folder), build_dir().resolve(), 0.0
     out.mkdir(parents=True, exist_ok=True)
     for stale in build.glob("*/results.json"):
         shutil.rmtree(stale.parent)
@@ -63,15 +56,16 @@ def run_tutorial(out: Path, folder: Path = NOTEBOOKS) -> int:
     for path in paths:
         copy = out / path.name
         try:
-            notebook = execute(path, environment, "seconds_rebuild")
+            notebook, line = execute(path, environment, "seconds_rebuild")
         except NotebookFailed as failure:
             print(failure, file=sys.stderr)
             return 1
-        write_text(copy, nbformat.writes(notebook))
+        write_text(copy, notebook_text(notebook))
+        memory_gb = max(memory_gb, line.memory_gb)
         write_text(copy.with_suffix(".html"), _as_html(notebook, path.parent))
         print(f"written: {copy} and {copy.with_suffix('.html').name}")
     runs = [json.loads(file.read_text()) for file in sorted(build.glob("*/results.json"))]
-    print(f"\nall {len(paths)} notebooks executed in {_clock(time.monotonic() - started)}")
+    print(f"\nall {len(paths)} notebooks executed in {clock(time.monotonic() - started)}, at most {memory_gb:.1f} GB of memory")
     print(results_table(runs, source="trained now") if runs else f"no notebook trained a retriever: {build} is empty")
     return 0
 
@@ -84,26 +78,37 @@ def save_notebooks(folder: Path = NOTEBOOKS) -> int:
     code = 0
     for path in notebook_paths(folder):
         try:
-            notebook = execute(path, {"GCR_REBUILD": "0"}, "seconds")
+            notebook, line = execute(path, {"GCR_REBUILD": "0"}, "seconds")
         except NotebookFailed as failure:
             print(failure, file=sys.stderr)
             code = 1
             continue
         for complaint in clean(notebook):
             print(f"[WARN] {path.name}, {complaint}")
-        text = nbformat.writes(notebook)
+        note_measured(notebook, min(line.seconds, line.cpu_seconds or line.seconds), line.memory_gb)
+        text = notebook_text(notebook)
         if len(text.encode()) > MOST_BYTES:
             print(f"{path.name} would be {len(text.encode()):,} bytes, more than {MOST_BYTES:,}: not saved", file=sys.stderr)
             code = 1
             continue
-        write_text(path, text if text.endswith("\n") else text + "\n")
+        write_text(path, text)
         print(f"saved: {path.name}, {len(text.encode()) / 1000:.0f} kB")
     return code
 
 
-def execute(path: Path, environment: Mapping[str, str], fact: str = "seconds") -> NotebookNode:
+def note_measured(notebook: NotebookNode, seconds: float, memory_gb: float) -> None:
+    """Keep what this run measured in the notebook's metadata, unless it is within a quarter of what is noted there: a run
+    that tells nothing new leaves the file as it was."""
+    facts = notebook.metadata.setdefault("gcr_tutorial", {})
+    new = {"seconds": round(seconds), "memory_gb": round(memory_gb, 1)}
+    old = facts.get("measured", {})
+    if not all(abs(new[key] - old.get(key, 0)) <= 0.25 * old.get(key, 0) for key in new):
+        facts["measured"] = new
+
+
+def execute(path: Path, environment: Mapping[str, str], fact: str = "seconds") -> tuple[NotebookNode, ProgressLine]:
     """The notebook `path` with the outputs of a fresh kernel that runs in its folder, its environment changed by
-    `environment`. `fact` names the entry of the notebook's own metadata ("gcr_tutorial") with its usual seconds.
+    `environment`, and the progress line, which knows how long it took. `fact` names the metadata with its usual seconds.
 
     Raises NotebookFailed.
     """
@@ -120,6 +125,7 @@ def execute(path: Path, environment: Mapping[str, str], fact: str = "seconds") -
                      record_timing=False, extra_arguments=["--log-level=ERROR"],
                      resources={"metadata": {"path": str(path.parent)}}, on_cell_execute=line.cell)
     client.say = line.said
+    line.kernel = lambda: getattr(getattr(client.km, "provisioner", None), "pid", None)
     try:
         with line:
             client.execute(env={**os.environ, "GCR_PRESET": "tiny", "PYTHONPATH": python_path, **environment})
@@ -134,7 +140,7 @@ def execute(path: Path, environment: Mapping[str, str], fact: str = "seconds") -
     except TimeoutError as error:
         reason = f"no end after {CELL_TIMEOUT} s"
         raise NotebookFailed(_where(path, notebook, line.index, reason, "")) from error
-    return notebook
+    return notebook, line
 
 
 class _Client(NotebookClient):
@@ -148,65 +154,6 @@ class _Client(NotebookClient):
         if msg["msg_type"] in ("stream", "update_display_data") and "image/png" not in content.get("data", {}):
             self.say(text)
         return super().process_message(msg, cell, cell_index)
-
-
-class ProgressLine:
-    """One line that tells how far a notebook is: rewritten each second on a terminal, else a new one now and then."""
-
-    def __init__(self, name: str, cells: int, usual: float | None) -> None:
-        self.name, self.cells, self.usual = name, cells, usual
-        self.index, self.number, self.last = 0, 0, ""
-        self.live = sys.stdout.isatty()
-        self._stop = threading.Event()
-        self._began = time.monotonic()
-
-    def cell(self, cell: NotebookNode, cell_index: int) -> None:
-        """A code cell starts."""
-        self.index, self.number, self.last = cell_index, self.number + 1, ""
-
-    def said(self, text: str) -> None:
-        """Something was printed."""
-        lines = [line.strip() for line in re.split(r"[\r\n]", ANSI.sub("", text)) if line.strip()]
-        self.last = lines[-1] if lines else self.last
-
-    def text(self) -> str:
-        """The line as of now."""
-        elapsed = time.monotonic() - self._began
-        if not self.usual:
-            left = "time left unknown"
-        elif elapsed < self.usual:
-            left = f"about {_clock(self.usual - elapsed)} left"
-        else:
-            left = "longer than usual"
-        place = f"{self.name}: cell {self.number} of {self.cells}, {_clock(elapsed)}, {left}"
-        return f"{place} | {self.last}" if self.last else place
-
-    def __enter__(self) -> ProgressLine:
-        usual = f" (usually {_clock(self.usual)})" if self.usual else ""
-        print(f"{self.name}: {self.cells} code cells{usual}", flush=True)
-        self._began = time.monotonic()
-        self._ticker = threading.Thread(target=self._tick, daemon=True)
-        self._ticker.start()
-        return self
-
-    def _tick(self) -> None:
-        while not self._stop.wait(1.0 if self.live else 10.0):
-            self._print(self.text())
-
-    def _print(self, text: str) -> None:
-        if self.live:
-            width = shutil.get_terminal_size().columns - 1
-            print("\r\x1b[K" + text[:width], end="", flush=True)
-        else:
-            print(text, flush=True)
-
-    def __exit__(self, kind: Any, *error: Any) -> None:
-        self._stop.set()
-        self._ticker.join()
-        if kind is None:
-            self._print(f"{self.name}: all {self.cells} code cells in {_clock(time.monotonic() - self._began)}")
-        if self.live:
-            print(flush=True)
 
 
 def clean(notebook: NotebookNode) -> list[str]:
@@ -252,7 +199,3 @@ def _as_html(notebook: NotebookNode, folder: Path) -> str:
 
     html, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook, resources={"metadata": {"path": str(folder)}})
     return html
-
-
-def _clock(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
