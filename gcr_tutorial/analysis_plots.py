@@ -126,7 +126,7 @@ def anatomy_figure(counts: Mapping[str, Mapping[str, int]]) -> Figure:
     for kind in KINDS:
         color, hatch = SHADES[kind]
         shares = np.array([100 * found.get(kind, 0) / sum(found.values()) for found in counts.values()])
-        axis.barh(range(len(counts)), shares, left=start, height=0.66, color=color, hatch=hatch, edgecolor="white", label=kind)
+        axis.barh(range(len(counts)), shares, 0.66, start, color=color, hatch=hatch, edgecolor="white", label=kind)
         for at, share in enumerate(shares):
             if share >= 2.5:
                 box = {"facecolor": "white", "edgecolor": "none", "pad": 1.2} if hatch else None

@@ -20,8 +20,8 @@ def check_constrain(function: Callable[..., Any]) -> None:
     zeros = "A score is a logarithm: 0 there means certainty. What is forbidden gets -inf, whose exponential is 0."
     upside = "You masked the children and kept the others: it is the other way round."
     root = "These are the children of the root: walk along the prefix first."
-    nothing = ("Nothing is left to choose, and a sampler fails on a row of -inf. Outside the trie, allow the end token alone: "
-               "transformers wants an answer there too, and whoever reads the result drops it.")
+    nothing = ("Nothing is left to choose, and a sampler fails on a row of -inf. Outside the trie, allow the end token "
+               "alone: transformers wants an answer there too, and whoever reads the result drops it.")
     forgot_end = "An identifier may end here: the end token (0) is a child like any other."
     run_cases(function, (
         Case("at the root", (TRIE, (), scores, 0), [OUT, -1.0, -2.0, OUT, OUT],
@@ -62,10 +62,11 @@ def check_beam_step(function: Callable[..., Any]) -> None:
              {(1, 5): -2.5, (1, 6): -3.0, (2, 5): -1.25, (2, 7): -4.0, (3, 6): -1.75}, ()),
         Case("at the root", ({(): 0.0}, {(): {1: -0.5, 2: -0.75, 3: -2.0}}, 2), {(1,): -0.5, (2,): -0.75},
              (({1: -0.5, 2: -0.75}, "A key is the whole prefix, a tuple: (*prefix, token)."),)),
-        Case("where one prefix has no children", ({(1,): -0.5, (2,): -1.0}, {(1,): {}, (2,): {5: -0.25}}, 2), {(2, 5): -1.25},
+        Case("where one prefix has no children", ({(1,): -0.5, (2,): -1.0}, {(1,): {}, (2,): {5: -0.25}}, 2),
+             {(2, 5): -1.25},
              (({(2, 5): -1.25, (1,): -0.5}, "A prefix without children is a dead end: it does not live on by itself."),)),
-    ), {"KeyError": "`children[prefix]` is a dictionary from token to log-probability: go through `live.items()`, and for each "
-                    "prefix through `children[prefix].items()`.",
+    ), {"KeyError": "`children[prefix]` is a dictionary from token to log-probability: go through `live.items()`, and for "
+                    "each prefix through `children[prefix].items()`.",
         "TypeError": "A prefix is a tuple: (*prefix, token) is the longer one."})
 
 

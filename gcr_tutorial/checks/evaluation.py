@@ -34,8 +34,8 @@ def check_precision_at_r(function: Callable[..., Any]) -> None:
 def check_accuracy_by_level(function: Callable[..., Any]) -> None:
     """Exercise 2 of notebook 06: at which token answers go wrong."""
     found, right = ["abc", "abd", "aec", "xbc"], ["abc"] * 4
-    loose = ("You judged every answer at every level. Once an answer has left the path, its later tokens are those of another "
-             "cluster: judge only answers whose tokens so far are all right.")
+    loose = ("You judged every answer at every level. Once an answer has left the path, its later tokens are those of "
+             "another cluster: judge only answers whose tokens so far are all right.")
     share = "That is a share between 0 and 1: multiply by 100."
     whole = "You divided by the number of all answers: divide by those that were right so far."
     run_cases(function, (
@@ -58,7 +58,9 @@ def check_interval(function: Callable[..., Any]) -> None:
     correct = [[1, 1], [1, 0], [0, 0], [1, 1]]  # four pictures, two queries each: R@1 is 62.5
     draws = [[0, 1, 2, 3], [0, 0, 0, 0], [2, 2, 2, 2], [1, 1, 1, 1], [0, 0, 3, 3]]
     share = "That is a share between 0 and 1: multiply by 100."
-    ninety = "You cut off 5 % at each end, which leaves 90 %: the middle 95 % lies between the 2.5th and the 97.5th percentile."
+    ninety = ("You cut off 5 % at each end, which leaves 90 %: the middle 95 % lies between the 2.5th and the 97.5th "
+              "percentile.")
+    dropped = "You dropped repetitions: drawing with replacement means that a picture may count twice."
     extremes = "These are the smallest and the largest draw: cut off 2.5 % at each end."
     ends = "These look like the means of single pictures: each draw gives *one* recall, the mean over all its pictures."
     run_cases(function, (
@@ -67,8 +69,7 @@ def check_interval(function: Callable[..., Any]) -> None:
               ([5.0, 100.0], "Return a tuple: (low, high)."))),
         Case("draws that are all alike", ([[1], [0]], [[0, 1]] * 10), (50.0, 50.0), (((0.0, 100.0), ends),)),
         Case("a picture drawn twice counts twice", ([[1], [0], [0]], [[0, 0, 1]] * 4), (200 / 3, 200 / 3),
-             (((50.0, 50.0), "You dropped repetitions: drawing with replacement means that a picture may count twice."),
-              ((100 / 3, 100 / 3), "You dropped repetitions: drawing with replacement means that a picture may count twice."))),
+             (((50.0, 50.0), dropped), ((100 / 3, 100 / 3), dropped))),
         Case("a hundred draws", ([[0], [1]], [[0, 0]] * 5 + [[0, 1]] * 90 + [[1, 1]] * 5), (0.0, 100.0),
              (((50.0, 50.0), ninety),)),
     ), {"TypeError": "`correct` and `draws` are nested lists: np.asarray(correct) lets you index with a whole draw at once.",
