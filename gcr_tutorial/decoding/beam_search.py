@@ -163,12 +163,14 @@ def search(tree: TokenTree, trie: TrieIndex, scorer: ChildScorer, beams: int, k:
     """Beam search after the prompts of `tree`; the best `k` identifiers of each. `watch` sees every level."""
     empty = np.zeros(0, dtype=np.int64)
     live, finished = Prefixes.roots(tree.rows), Finished(empty, empty, np.zeros(0), [])
-    k = min(k, beams)
+    k, step_cost = min(k, beams), np.zeros(tree.rows)  # (B,) log-probability of the likeliest child one level up
     while len(live.node):
         owner, token, node = trie.children_of(live.node)
         ends = token == trie.end_id
-        log_prob, slot = _evaluate(tree, scorer, live, finished, owner, token, ends, beams, k, lazy)
+        log_prob, slot = _evaluate(tree, scorer, live, finished, owner, token, ends, beams, k, lazy, step_cost)
         score = live.score[owner] + log_prob
+        step_cost[live.query] = -np.inf
+        np.maximum.at(step_cost, live.query[owner], log_prob)
         # As `generate` has it: of the best `beams` candidates those that end are finished; the best `beams` of the
         # others live on.
         order, rank = best_first(live.query[owner], score)
@@ -190,9 +192,13 @@ def search(tree: TokenTree, trie: TrieIndex, scorer: ChildScorer, beams: int, k:
     return finished
 
 
-def _evaluate(tree, scorer, live, finished, owner, token, ends, beams, k, lazy) -> tuple[np.ndarray, np.ndarray]:
+def _evaluate(tree, scorer, live, finished, owner, token, ends, beams, k, lazy, step_cost) -> tuple[np.ndarray, np.ndarray]:
     """Log-probabilities (E,) of the children of `live`, -inf for those of prefixes that cannot matter, and the slots
-    (M,) of the prefixes."""
+    (M,) of the prefixes.
+
+    Lazily, a level takes several passes through the model, best prefixes first. A prefix is only likely to be dropped if it
+    scores below the best one by more than a step costs (judging by the level before); all others go into the first pass.
+    """
     log_prob, slot = np.full(len(owner), -np.inf), np.full(len(live.node), -1, dtype=np.int64)
     if live.tokens.shape[1] == 0:  # nothing but the prompt
         return scorer(tree.hidden, owner, token), slot
@@ -201,24 +207,26 @@ def _evaluate(tree, scorer, live, finished, owner, token, ends, beams, k, lazy) 
     roomy = np.bincount(child_query, minlength=tree.rows) <= beams  # no child that ends can miss the finished
     widest = int(rank.max()) + 1
     step = max(-(-widest // 4), -(-worthwhile(tree.model) * widest // len(rank))) if lazy else widest
-    start = 0
-    while start < widest:
-        chosen = (rank >= start) & (rank < start + step)
+    best = np.full(tree.rows, -np.inf)
+    np.maximum.at(best, live.query, live.score)
+    waiting, needed, end = np.ones(len(rank), dtype=bool), live.score >= best[live.query] + step_cost[live.query], step
+    while waiting.any():
         if lazy:  # the worst place in the next beam, and the k-th finished identifier, as far as known
             score = live.score[owner] + log_prob
             bar = nth_best(child_query[~ends], score[~ends], beams, tree.rows)
             sure = ends & roomy[child_query] & (score > -np.inf)
             bar = np.maximum(bar, nth_best(np.concatenate([finished.query, child_query[sure]]),
                                            np.concatenate([finished.score, score[sure]]), k, tree.rows))
-            chosen &= live.score >= bar[live.query]
+            waiting &= live.score >= bar[live.query]
+        chosen = waiting & (needed | (rank < end))
+        waiting, end = waiting & ~chosen, end + step
         picked = np.flatnonzero(chosen)
         if not len(picked):
-            break
+            continue
         hidden, slot[picked] = tree.extend(live.query[picked], live.tokens[picked, -1], live.slot[picked])
         scored = np.flatnonzero(chosen[owner])
         place = np.cumsum(chosen) - 1
         log_prob[scored] = scorer(hidden, place[owner[scored]], token[scored])
-        start += step
     return log_prob, slot
 
 
