@@ -83,7 +83,7 @@ bench: $(STAMP)
 		[ -f "$$script" ] || { echo "no benchmarks yet"; exit 0; }; \
 		if [ "$$script" = benchmarks/gpu.py ] && ! $(PY) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; \
 		then echo "==> $$script: left out, no CUDA GPU is here"; continue; fi; \
-		$(RUN) "$$script" "a minute; decoding and training much longer" $(PY) "$$script" $(ARGS) || exit 1; \
+		$(RUN) "$$script" "a minute; decoding, training and data much longer, ablations an hour" $(PY) "$$script" $(ARGS) || exit 1; \
 	done
 
 notebooks: $(STAMP)

@@ -59,7 +59,7 @@ from gcr_tutorial.backbone import (  # noqa: E402
 )
 from gcr_tutorial.batching import Example, collate, length_bucketed_batches  # noqa: E402
 from gcr_tutorial.comparison import compare  # noqa: E402
-from gcr_tutorial.corpus import ImageCaptionCorpus, make_task  # noqa: E402
+from gcr_tutorial.corpus import ImageCaptionCorpus  # noqa: E402
 from gcr_tutorial.decoding import constrained_beam_search, left_pad, prefix_allowed_tokens_fn  # noqa: E402
 from gcr_tutorial.features import image_features  # noqa: E402
 from gcr_tutorial.files import write_text  # noqa: E402

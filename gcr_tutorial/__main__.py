@@ -6,9 +6,9 @@ import argparse
 import signal
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+
+from .options import add_recipe_options, how_to_keep, what_to_run
 
 COMMANDS = ("run", "compare", "search", "pretrain", "doctor", "tutorial", "notebooks", "exercises", "badges")
 
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--identifier", default="atomic", help="atomic (default), structured, numeric, string, semantic, "
                      "residual or classifier")
     run.add_argument("--out", metavar="DIR", help="where results.json and the retriever go (default: runs/KIND)")
-    _add_recipe(run)
+    add_recipe_options(run)
     run.set_defaults(do=_run)
 
     compare = commands.add_parser("compare", help="run every identifier kind with one recipe; writes the table of them")
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--out", metavar="DIR", default="runs/compare",
                          help="DIR/KIND, DIR/comparison.md and .json; a kind finished there with the same settings is not run "
                               "again (default: runs/compare)")
-    _add_recipe(compare)
+    add_recipe_options(compare)
     compare.set_defaults(do=_compare)
 
     search = commands.add_parser("search", help="ask a saved retriever; prints the ranking, writes a picture of it")
@@ -107,82 +107,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_recipe(command: argparse.ArgumentParser) -> None:
-    """What `run` and `compare` have in common: which images, and how they are learned."""
-    command.add_argument("--preset", help="tiny (default), colab or paper; else the variable GCR_PRESET")
-    command.add_argument("--protocol", default="karpathy", help="karpathy (default) or heldout-caption")
-    command.add_argument("--karpathy", metavar="JSON", help="a Karpathy split file (Flickr8k, Flickr30K, MS-COCO)")
-    command.add_argument("--images", metavar="DIR", help="the folder of its images; alone: a folder of pictures without captions")
-    command.add_argument("--hub", metavar="NAME", help="a copy on the Hugging Face Hub: flickr30k, or OWNER/NAME with --revision, "
-                         "or the folder of one (needs the package `datasets`)")
-    command.add_argument("--revision", metavar="COMMIT", help="the commit of --hub to take")
-    command.add_argument("--seed", type=int, default=0)
-    command.add_argument("--schedule", choices=("sequential", "joint"), help="default: the preset's")
-    command.add_argument("--trainable", choices=("lora", "full"), help="default: the preset's")
-    command.add_argument("--lr", type=float, help="learning rate; default: the preset's")
-    command.add_argument("--rank", type=int, metavar="R", help="of LoRA; default: the preset's")
-    command.add_argument("--batch-size", type=int, metavar="N", help="examples a step over all processes; default: the preset's")
-    command.add_argument("--accumulation", type=int, metavar="N", help="compute a batch in N parts: less memory, same result")
-    command.add_argument("--mixed-precision", choices=("no", "fp16", "bf16"), help="default: the preset's")
-    pseudo = command.add_mutually_exclusive_group()
-    pseudo.add_argument("--pseudo-queries", type=int, metavar="K", help="captions the model writes for each uncaptioned image")
-    pseudo.add_argument("--no-pseudo-queries", dest="pseudo_queries", action="store_const", const=0,
-                        help="learn to retrieve from people's captions alone")
-    memorize = command.add_mutually_exclusive_group()
-    memorize.add_argument("--memorize-epochs", type=int, metavar="N", help="default: the preset's")
-    memorize.add_argument("--no-memorize", dest="memorize_epochs", action="store_const", const=0,
-                          help="skip the memorize step: learn to retrieve only")
-    command.add_argument("--retrieve-epochs", type=int, metavar="N", help="default: the preset's")
-    command.add_argument("--train-images", type=int, metavar="N", help="Picturebook only: size of the training split")
-    command.add_argument("--test-images", type=int, metavar="N", help="Picturebook only: size of the test gallery")
-    command.add_argument("--resume", action="store_true", help="go on with the interrupted run in --out, if there is one")
-    command.add_argument("--checkpoint-seconds", type=float, default=60.0, metavar="S", help="save so often (default 60)")
-    command.add_argument("--checkpoint-steps", type=int, metavar="N", help="save it every N steps, too")
-
-
-def _asked_for(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, str]]:
-    """(preset, corpus, where its pictures are) as the options say."""
-    from .corpus import ImageCaptionCorpus
-    from .presets import get_preset
-
-    for name in ("pseudo_queries", "checkpoint_seconds", "checkpoint_steps"):
-        if (value := getattr(arguments, name)) is not None and not value >= (least := int(name == "checkpoint_steps")):
-            raise ValueError(f"--{name.replace('_', '-')} {value}: give {least} or more")
-    preset = get_preset(arguments.preset)
-    changes = {"schedule": arguments.schedule, "trainable": arguments.trainable, "lr": arguments.lr, "rank": arguments.rank,
-               "batch_size": arguments.batch_size, "accumulation": arguments.accumulation,
-               "mixed_precision": arguments.mixed_precision,
-               "memorize_epochs": arguments.memorize_epochs, "retrieve_epochs": arguments.retrieve_epochs,
-               "memorize_share": 0.0 if arguments.memorize_epochs == 0 else None,
-               "least_steps": None if arguments.retrieve_epochs is None else 0}  # who says how many epochs gets them
-    recipe = replace(preset.recipe, **{name: value for name, value in changes.items() if value is not None})
-    preset = replace(preset, recipe=recipe)
-    if arguments.pseudo_queries is not None:
-        preset = replace(preset, pseudo_queries=arguments.pseudo_queries, pseudo_samples=2 * arguments.pseudo_queries)
-    if arguments.karpathy:
-        if not arguments.images:
-            raise ValueError("--karpathy needs --images: the folder that holds its pictures")
-        corpus = ImageCaptionCorpus.from_karpathy(arguments.karpathy, arguments.images)
-        about = {"source": "files", "images_dir": str(Path(arguments.images).resolve())}
-    elif arguments.hub:
-        corpus = ImageCaptionCorpus.from_hub(arguments.hub, arguments.revision)
-        about = {"source": "hub", "name": arguments.hub, "revision": arguments.revision}
-    elif arguments.images:
-        corpus = ImageCaptionCorpus.from_folder(arguments.images)
-        about = {"source": "files", "images_dir": str(Path(arguments.images).resolve())}
-    else:
-        train, test = arguments.train_images, arguments.test_images  # 0 is a number too
-        corpus = ImageCaptionCorpus.from_picturebook(preset.n_train if train is None else train, preset.n_val,
-                                                     preset.n_test if test is None else test, seed=0)
-        about = {"source": "picturebook"}
-    return preset, corpus, about
-
-
-def _kept(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What the options say about going on with an interrupted run, and about keeping this one."""
-    return {name: getattr(arguments, name) for name in ("resume", "checkpoint_seconds", "checkpoint_steps")}
-
-
 def _run(arguments: argparse.Namespace) -> int:
     from . import processes
     from .pipeline import run
@@ -191,14 +115,14 @@ def _run(arguments: argparse.Namespace) -> int:
     from .unfinished import said_to_be_kept
 
     quiet()
-    preset, corpus, about = _asked_for(arguments)
+    preset, corpus, about = what_to_run(arguments)
     out = Path(arguments.out or f"runs/{arguments.identifier}")
     processes.start()
     say = processes.say
     say(f"{corpus!r}, preset {preset.name}, identifier {arguments.identifier}, protocol {arguments.protocol}")
     with said_to_be_kept(out):
         results = run(corpus, preset, identifier=arguments.identifier, protocol=arguments.protocol, seed=arguments.seed,
-                      out=out, about=about, **_kept(arguments))
+                      out=out, about=about, **how_to_keep(arguments))
     say(results_table([results]))
     say(f"written: {out / 'results.json'} and {out / 'retriever'}; ask it: "
         f'python -m gcr_tutorial search {out} "your words"')
@@ -215,13 +139,13 @@ def _compare(arguments: argparse.Namespace) -> int:
 
     quiet()
     kinds = KINDS if arguments.kinds == "all" else tuple(kind.strip() for kind in arguments.kinds.split(","))
-    preset, corpus, about = _asked_for(arguments)
+    preset, corpus, about = what_to_run(arguments)
     out = Path(arguments.out)
     processes.start()
     say = processes.say
     say(f"{corpus!r}, preset {preset.name}, protocol {arguments.protocol}, identifiers {', '.join(kinds)}")
     runs = compare(corpus, preset, kinds, out, protocol=arguments.protocol, seed=arguments.seed, about=about,
-                   **_kept(arguments))
+                   **how_to_keep(arguments))
     say(comparison_table(runs))
     say(f"written: {out / 'comparison.md'} and {out / 'comparison.json'}")
     processes.stop()

@@ -53,6 +53,16 @@ def adapt(backbone: Backbone, *, trainable: str = "lora", rank: int = 64, alpha:
         raise ValueError(f"trainable={trainable!r}: choose 'lora' or 'full'")
 
 
+def tokens_never_read(backbone: Backbone, token_ids: Sequence[int], alike: float = 0.99) -> list[int]:
+    """Those of `token_ids` whose input embedding is all but the same vector (cosine above `alike`) as another one of them:
+    tokens that pretraining never met, such as most digits for tiny-vlm. LoRA cannot tell equal inputs apart, so an
+    identifier written in them can only be learned if their rows are trained, like those of new tokens."""
+    rows = backbone.model.get_input_embeddings().weight.detach()[list(token_ids)].float()  # (T, H)
+    cosines = torch.nn.functional.normalize(rows, dim=-1) @ torch.nn.functional.normalize(rows, dim=-1).T
+    twins = (cosines.fill_diagonal_(-1.0) > alike).any(dim=-1)  # (T,)
+    return [token for token, twin in zip(token_ids, twins.tolist()) if twin]
+
+
 @contextmanager
 def quiet_peft() -> Iterator[None]:
     """Without the warning that peft sets off in transformers, and about which nobody here can do anything."""

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from .identifiers import Identifiers
 from .page import END, GREY_TEXT, Lookup, Page, look_up, shorten
-from .plots import GOOD, INK, QUIET
+from .plots import GOOD, INK
 
 MOST_LINES = 24  # of pictures on a page
 WIDTH, MARGIN, TOP = 10.5, 0.15, 0.35  # of the page, in inches

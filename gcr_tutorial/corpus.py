@@ -176,6 +176,14 @@ class ImageCaptionCorpus:
         gallery = range(len(self)) if gallery is None else gallery
         return [[i for i in gallery if picturebook.satisfies(self._scenes[i], meaning)] for meaning in meanings]
 
+    def is_true(self, text: str, i: int) -> bool | None:
+        """Whether `text` can be read (`picturebook.parse`) and is true of image `i`; None where the corpus is not the
+        Picturebook."""
+        if not self._scenes:
+            return None
+        meaning = picturebook.parse(text)
+        return meaning is not None and picturebook.satisfies(self._scenes[i], meaning)
+
 
 def _read(folder: Path, name: str, size: int | None) -> Image.Image:
     path = resolve_inside(folder, name)

@@ -62,7 +62,7 @@ def run_tutorial(out: Path, folder: Path = NOTEBOOKS) -> int:
             return 1
         write_text(copy, notebook_text(notebook))
         memory_gb = max(memory_gb, line.memory_gb)
-        write_text(copy.with_suffix(".html"), _as_html(notebook, path.parent))
+        write_text(copy.with_suffix(".html"), as_html(notebook))
         print(f"written: {copy} and {copy.with_suffix('.html').name}")
     runs = [json.loads(file.read_text()) for file in sorted(build.glob("*/results.json"))]
     print(f"\nall {len(paths)} notebooks executed in {clock(time.monotonic() - started)}, at most {memory_gb:.1f} GB of memory")
@@ -194,8 +194,9 @@ def _where(path: Path, notebook: NotebookNode, index: int, reason: str, tracebac
     return "\n".join([what, *(f"    {line}" for line in shown)])
 
 
-def _as_html(notebook: NotebookNode, folder: Path) -> str:
+def as_html(notebook: NotebookNode) -> str:
+    """The notebook as one page; its pictures are outputs, and so in it already."""
     from nbconvert import HTMLExporter
 
-    html, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook, resources={"metadata": {"path": str(folder)}})
-    return html
+    # embed_images=True would also close each <details> right after its summary: all hints and solutions in the open.
+    return HTMLExporter().from_notebook_node(notebook)[0]

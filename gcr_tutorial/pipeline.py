@@ -135,7 +135,8 @@ def run(corpus: ImageCaptionCorpus, preset: Preset, *, identifier: str = "atomic
         "schedule": preset.recipe.schedule, "seed": seed, "device": device.type, "dtype": str(dtype).removeprefix("torch."),
         "n_memorized": len(task.memorize), "n_gallery": len(gallery),
         "n_queries": len(task.eval_queries), "n_training_queries": len(queries),
-        "n_pseudo_queries": sum(map(len, pseudo)), "tokens_per_identifier": round(identifiers.mean_tokens, 2),
+        "n_pseudo_queries": sum(map(len, pseudo)), "pseudo_true_share": true_share(corpus, task, pseudo),
+        "tokens_per_identifier": round(identifiers.mean_tokens, 2),
         "n_new_tokens": len(identifiers.new_tokens), **measured,
         "seconds": timer.seconds, "peak_memory_gb": peak_memory_gb(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
@@ -158,6 +159,12 @@ def write_pseudo_queries(backbone: Backbone, features: torch.Tensor, task: Retri
     report = every(10, progress)
     return generate_pseudo_queries(backbone, features[rows], max(preset.pseudo_queries, preset.pseudo_samples), seed,
                                    progress=lambda done, total: report("pseudo-queries", done, total))
+
+
+def true_share(corpus: ImageCaptionCorpus, task: RetrievalTask, pseudo: list[list[str]]) -> float | None:
+    """Share of the pseudo-queries that is true of its image; None where nobody knows, or where there are none."""
+    said = [corpus.is_true(text, image) for image, texts in zip(task.uncaptioned, pseudo, strict=True) for text in texts]
+    return None if not said or said[0] is None else round(sum(said) / len(said), 4)
 
 
 def stored_pseudo_queries(store: Path | None, settings: dict[str, Any], timer: Timer,

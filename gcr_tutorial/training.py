@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from . import processes
-from .adaptation import adapt, finish
+from .adaptation import adapt, finish, tokens_never_read
 from .backbone import (CAPTION_INSTRUCTION, MEMORIZE_INSTRUCTION, RETRIEVE_INSTRUCTION, Backbone, prompt_ids,
                        prompt_text)
 from .batching import Example, collate, length_bucketed_batches
@@ -196,9 +196,13 @@ def fine_tune(backbone: Backbone, targets: Sequence[Sequence[int]], queries: Seq
     bad = [row for _, row in queries if not 0 <= row < len(targets)]
     if bad:
         raise ValueError(f"queries name rows {sorted(set(bad))[:5]}, but there are {len(targets)} images")
-    added = set(backbone.tokenizer.added_tokens_decoder) - set(backbone.tokenizer.all_special_ids)
-    new_ids = sorted(added.intersection(token for target in targets for token in target))
-    adapt(backbone, trainable=recipe.trainable, rank=recipe.rank, alpha=recipe.alpha, token_ids=new_ids, seed=seed)
+    special = set(backbone.tokenizer.all_special_ids)
+    used = sorted({token for target in targets for token in target} - special)
+    added = set(backbone.tokenizer.added_tokens_decoder)
+    new_ids = sorted(added.intersection(used))
+    old_ids = tokens_never_read(backbone, [token for token in used if token not in added])
+    adapt(backbone, trainable=recipe.trainable, rank=recipe.rank, alpha=recipe.alpha, token_ids=sorted(new_ids + old_ids),
+          seed=seed)
     history = History()
     for number, (stage, examples, epochs) in enumerate(_stages(backbone, targets, queries, recipe)):
         report = None if progress is None else (lambda *at, stage=stage: progress(stage, *at))

@@ -1,4 +1,4 @@
-"""Shared test settings: two torch threads, no network, quiet libraries, and a line now and then with the time left."""
+"""Shared test settings: one torch thread, no network, quiet libraries, and a line now and then with the time left."""
 
 from __future__ import annotations
 
@@ -24,17 +24,16 @@ from hypothesis import settings  # noqa: E402
 settings.register_profile("gcr_tutorial", deadline=None, print_blob=True, derandomize="CI" in os.environ)
 settings.load_profile("gcr_tutorial")
 
-TORCH_THREADS = 2
 SECONDS_BETWEEN_LINES = 15
 DURATIONS = "gcr_tutorial/durations"  # key in pytest's cache: seconds of each test, as last measured
 
 
 @pytest.fixture(autouse=True, scope="session")
-def torch_threads() -> None:
-    """Keep torch to two threads, whatever the machine has, so that timings are comparable."""
+def one_thread() -> None:
+    """The tests' models are far too small to share between threads. (Notebooks run in kernels, with two.)"""
     import torch
 
-    torch.set_num_threads(TORCH_THREADS)
+    torch.set_num_threads(1)
 
 
 class TimeLeft:

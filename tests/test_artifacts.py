@@ -11,7 +11,7 @@ from gcr_tutorial import artifacts
 from gcr_tutorial.artifacts import build_dir, rebuild_asked, retriever, ship
 from gcr_tutorial.presets import get_preset
 from gcr_tutorial.training import Recipe
-from tiny_data import TEST, TRAIN, data_folder, one_thread, own_copy  # noqa: F401
+from tiny_data import TEST, TRAIN, data_folder, own_copy
 
 QUERIES = ["a boy flying a kite", "A dog.", "a red car on a street"]
 

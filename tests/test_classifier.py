@@ -15,7 +15,7 @@ from gcr_tutorial.identifiers import make_identifiers
 from gcr_tutorial.retriever import GenerativeRetriever
 from gcr_tutorial.training import Recipe, retrieve_prompts
 from tiny_backbone import captions, tiny_backbone
-from tiny_data import finished_run, one_thread, own_copy  # noqa: F401
+from tiny_data import finished_run, own_copy
 
 QUERIES = ["a boy", "A red dog near the park.", "two blue balls on the beach with a man and a woman"]
 N, D = 10, 6

@@ -13,8 +13,8 @@ from gcr_tutorial import __main__ as cli
 from gcr_tutorial import pipeline
 from gcr_tutorial.presets import get_preset
 from gcr_tutorial.training import Recipe
-from tiny_data import (  # noqa: F401
-    QUICK, SIZES, command, data_folder, finished_run, karpathy_set, one_thread, own_copy, photographs,
+from tiny_data import (
+    QUICK, SIZES, command, data_folder, finished_run, karpathy_set, own_copy, photographs,
 )
 
 RUN = ["run", *SIZES, *QUICK]

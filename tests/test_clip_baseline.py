@@ -21,15 +21,6 @@ IMAGES = [Image.new("RGB", (24, 24), colour) for colour in COLOURS.values()]
 PAIRS = [(row, text) for row, colour in enumerate(COLOURS) for text in (f"a {colour} wall", f"it is all {colour}")]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """These models are far too small to share between threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("clip")

@@ -22,7 +22,7 @@ from gcr_tutorial.reporting import comparison_markdown, comparison_rows, compari
 from gcr_tutorial.retriever import GenerativeRetriever
 from gcr_tutorial.training import Recipe
 from gcr_tutorial.training_state import Interrupted
-from tiny_data import QUICK, TEST, TRAIN, command, data_folder, finished_run, one_thread, own_copy, photographs, scratch  # noqa: F401
+from tiny_data import QUICK, TEST, TRAIN, command, data_folder, finished_run, own_copy, photographs, scratch
 
 QUERIES = ["a boy flying a kite", "A dog.", "two red balls near a tree on the beach at night"]
 

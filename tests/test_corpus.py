@@ -55,7 +55,7 @@ def test_karpathy_file_is_read(tmp_path):
     assert [corpus.indices(split) for split in ("train", "val", "test")] == [[0, 1], [2], [3]]
     assert corpus.records[0] == ImageRecord("a.jpg", "train", ("a dog runs .", "a brown dog ."), "a.jpg")
     assert "2 train, 1 val, 1 test" in repr(corpus)
-    assert corpus.meaning(0, 0) is None
+    assert corpus.meaning(0, 0) is None and corpus.is_true("a dog runs .", 0) is None  # nobody knows
     with pytest.raises(ValueError, match="little.*not the Picturebook"):
         corpus.relevant([None])
     with pytest.raises(ValueError, match="unknown split 'restval'"):
@@ -358,6 +358,10 @@ def test_real_picturebook():
     for i in range(len(corpus)):
         meanings = [corpus.meaning(i, j) for j in range(5)]
         assert all(i in images for images in corpus.relevant(meanings))  # each caption is true of its own image
+        for text, meaning in zip(corpus.records[i].captions, meanings):
+            of = [j for j in range(len(corpus)) if corpus.is_true(text, j)]
+            assert i in of and of == corpus.relevant([meaning])[0]
+    assert corpus.is_true("Green ideas sleep furiously.", 0) is False  # not readable
     task = make_task(corpus)
     assert len(task.eval_queries) == 20 and len(task.memorize) == 12
 

@@ -27,7 +27,7 @@ from gcr_tutorial.karpathy import read_karpathy
 from gcr_tutorial.picture_loader import AHEAD, CHUNK, default_workers, load_pictures
 from gcr_tutorial.pipeline import pictures
 from gcr_tutorial.retriever import GenerativeRetriever, picture_of
-from tiny_data import QUICK, command, one_thread  # noqa: F401
+from tiny_data import QUICK, command
 
 ROOT = Path(__file__).resolve().parent.parent
 try:

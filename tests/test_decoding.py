@@ -6,7 +6,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_data import one_thread  # noqa: F401
 from tiny_models import (
     END,
     IMAGE,

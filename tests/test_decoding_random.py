@@ -10,7 +10,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_data import one_thread  # noqa: F401
 
 from gcr_tutorial.decoding.beam_search import search
 from gcr_tutorial.decoding.exact import _branch_and_bound

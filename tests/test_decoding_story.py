@@ -6,7 +6,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_data import one_thread  # noqa: F401
 from tiny_models import END, KINDS, PAD, TEXT, VOCAB, assert_same_results, scores_one_by_one, tiny_model
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 

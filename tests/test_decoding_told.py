@@ -1,7 +1,6 @@
 """What became of one identifier in a search, and how many tokens a search evaluates."""
 
 import pytest
-from tiny_data import one_thread  # noqa: F401
 from tiny_models import END, tiny_model
 
 from gcr_tutorial.decoding import beam_trace, constrained_beam_search, counting_tokens, left_pad, path_in, trie_search

@@ -20,7 +20,7 @@ from gcr_tutorial.classifier import fine_tune_classifier
 from gcr_tutorial.training import Recipe, memorize_examples, retrieve_examples, target_ids, train
 from killable import start, start_many
 from tiny_backbone import captions, tiny_backbone
-from tiny_data import data_folder, one_thread, scratch  # noqa: F401
+from tiny_data import data_folder, scratch
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "data" / "accelerate"

@@ -20,7 +20,7 @@ from gcr_tutorial.features import image_features
 from gcr_tutorial.picturebook import parse, sample_scene, satisfies
 from gcr_tutorial.pseudo_queries import sample_captions
 from gcr_tutorial.retriever import GenerativeRetriever
-from tiny_data import QUICK, SIZES, TEST, TRAIN, command, finished_run, karpathy_set, one_thread, photographs  # noqa: F401
+from tiny_data import QUICK, SIZES, TEST, TRAIN, command, finished_run, karpathy_set, photographs
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("GCR_DATA") or ROOT / "data")

@@ -18,7 +18,7 @@ from gcr_tutorial.corpus import ImageCaptionCorpus
 from gcr_tutorial.feature_cache import FeatureTable, cached_features, encoder_key, image_key
 from gcr_tutorial.features import image_features
 from tiny_backbone import tiny_backbone
-from tiny_data import data_folder, one_thread  # noqa: F401
+from tiny_data import data_folder
 
 IMAGES = [Image.fromarray(image) for image in np.random.default_rng(0).integers(0, 256, (10, 24, 24, 3), dtype=np.uint8)]
 

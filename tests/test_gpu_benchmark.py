@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from gcr_tutorial import scene_facts
-from tiny_data import data_folder, one_thread  # noqa: F401
+from tiny_data import data_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 STEPS = ["hardware", "features", "steps", "fine-tune", "decoding"]

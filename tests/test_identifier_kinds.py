@@ -17,7 +17,6 @@ from gcr_tutorial.training import retrieve_prompts
 from gcr_tutorial.tiny_vlm import END
 from gcr_tutorial.trie import TrieIndex
 from tiny_backbone import WORDS, captions, tiny_backbone
-from tiny_data import one_thread  # noqa: F401
 
 GENERATIVE = [kind for kind in KINDS if kind != "classifier"]
 

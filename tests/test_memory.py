@@ -13,7 +13,6 @@ from gcr_tutorial.features import merge_features
 from gcr_tutorial.memory import MemoryWatch, exact_match, level_accuracy, right_tokens
 from gcr_tutorial.training import Recipe, memorize_examples, retrieve_examples, target_ids, train
 from tiny_backbone import tiny_backbone
-from tiny_data import one_thread  # noqa: F401
 
 CODES = [["<a_0>"], ["<a_1>"], ["<a_2>", "<b_0>"], ["<a_2>", "<b_1>"], ["<a_3>", "<b_0>", "<b_1>"]]
 RECIPE = Recipe(trainable="full", lr=1e-2, batch_size=5)
@@ -30,7 +29,7 @@ def lesson(seed: int = 0):
 
 
 @pytest.fixture(scope="module")
-def learned(one_thread):  # noqa: F811
+def learned():
     backbone, examples, features = lesson()
     watch = MemoryWatch(backbone, examples, features, every=20)
     train(backbone, examples, epochs=70, recipe=RECIPE, features=features, callback=watch)

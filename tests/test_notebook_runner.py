@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -87,6 +86,13 @@ def test_tutorial_trains_anew_leaves_copies_and_ends_with_the_table(tmp_path, mo
     assert sorted(folder.name for folder in build.iterdir()) == ["atomic", "notes"]  # only earlier results were removed
 
 
+def test_hints_and_solutions_stay_folded_in_the_page():
+    folded = "<details><summary>Hint</summary>\n\nCount `twice`.\n\n```python\nx = 2\n```\n\n</details>\n\nAfter it."
+    page = notebook_runner.as_html(new_notebook(cells=[new_markdown_cell(folded)]))
+    body = page[page.index("<details>"):]
+    assert body.index("<summary>Hint") < body.index("Count") < body.index("</details>") < body.index("After it.")
+
+
 def test_tutorial_stops_at_the_first_failure_with_a_non_zero_status(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("GCR_BUILD", str(tmp_path / "build"))
     write(tmp_path / "books", "a.ipynb", "raise ValueError('no such picture')")
@@ -147,32 +153,3 @@ def test_a_cell_without_end_is_reported(tmp_path, monkeypatch, capsys):
     path = write(tmp_path / "books", "f.ipynb", "import time\ntime.sleep(60)")
     assert notebook_runner.save_notebooks(path.parent) == 1
     assert "FAILED: f.ipynb, cell 1 (`import time`): no end after 1 s" in capsys.readouterr().err
-
-
-def test_no_notebooks_is_an_error_that_says_what_to_do(tmp_path):
-    with pytest.raises(FileNotFoundError, match="clone of the repository"):
-        notebook_runner.save_notebooks(tmp_path)
-
-
-def test_cleaning_drops_widget_views_and_paths_and_names_what_is_left():
-    view = new_output("display_data", {notebook_runner.WIDGET_VIEW: {"model_id": "1"}, "text/plain": "VBox()"})
-    here = new_output("stream", name="stdout", text=f"wrote {ROOT}/runs/a\n")
-    elsewhere = new_output("display_data", {"text/plain": "see /home/someone/data"})
-    warned = new_output("stream", name="stderr", text="FutureWarning: soon\n")
-    notebook = new_notebook(cells=[new_code_cell("x", outputs=[view, here, elsewhere, warned], execution_count=1)],
-                            metadata={"widgets": {}, "gcr_tutorial": {"seconds": 1}})
-    complaints = notebook_runner.clean(notebook)
-    assert [output.output_type for output in notebook.cells[0].outputs] == ["stream", "display_data", "stream"]
-    assert notebook.cells[0].outputs[0].text == "wrote runs/a\n"
-    assert "widgets" not in notebook.metadata and notebook.metadata["gcr_tutorial"] == {"seconds": 1}
-    assert len(complaints) == 2 and "/home/someone/data" in complaints[0] and "stderr: FutureWarning" in complaints[1]
-
-
-def test_progress_line_tells_where_it_is_and_what_was_said_last():
-    line = ProgressLine("a.ipynb", 9, usual=100.0)
-    line.cell(None, 4)
-    line.said("first\rstep 3 of 8, \x1b[1mloss 0.5\x1b[0m\n\n")
-    assert re.fullmatch(r"a\.ipynb: cell 1 of 9, 0 s, about (100|1\.7) (s|min) left \| step 3 of 8, loss 0\.5", line.text())
-    line.cell(None, 5)
-    assert line.text().endswith("left")
-    assert "time left unknown" in ProgressLine("a.ipynb", 9, None).text()

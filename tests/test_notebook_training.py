@@ -7,14 +7,13 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tiny_data import one_thread  # noqa: F401
 
 NOTEBOOK = Path(__file__).resolve().parent.parent / "notebooks" / "03_learning_to_memorize.ipynb"
 SMALLER = {"COUNT = 100": "COUNT = 12", "EPOCHS = 15": "EPOCHS = 40"}  # twelve pictures are one batch, forty steps
 
 
 @pytest.fixture(scope="module")
-def scope(one_thread) -> dict:  # noqa: F811
+def scope() -> dict:
     """The names that the cells define, after the cell `live` has trained."""
     cells, scope, changed = nbformat.read(NOTEBOOK, as_version=4).cells, {}, set()
     for cell in cells:

@@ -16,7 +16,7 @@ from gcr_tutorial.pipeline import peak_memory_gb, run, thin, training_queries, w
 from gcr_tutorial.presets import get_preset
 from gcr_tutorial.stages import every
 from gcr_tutorial.training import Recipe
-from tiny_data import TEST, TRAIN, data_folder, one_thread  # noqa: F401
+from tiny_data import TEST, TRAIN, data_folder
 
 QUICK = Recipe(memorize_epochs=1, retrieve_epochs=1)
 
@@ -131,6 +131,8 @@ def test_no_caption_of_a_test_image_trains(corpus, monkeypatch):
     assert {row for _, row in seen} == set(range(TRAIN + TEST))
     assert len(seen) == results["n_training_queries"] == 5 * TRAIN + results["n_pseudo_queries"]
     assert len(about_test) == results["n_pseudo_queries"] <= 2 * TEST
+    verdicts = [corpus.is_true(text, task.memorize[row]) for text, row in seen if row in rows_of_test]
+    assert results["pseudo_true_share"] == round(sum(verdicts) / len(verdicts), 4)
 
 
 def test_same_seed_same_results_other_seed_others(corpus):

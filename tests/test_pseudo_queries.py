@@ -14,14 +14,6 @@ from tiny_backbone import captions, tiny_backbone
 CAPTIONS = [("A red dog running.", 0), ("A boy in the park.", 1), ("A green kite near the beach.", 2)]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def captioner():
     """A backbone that has learned one caption for each of three images (features), and those features."""

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from peft import PeftModel
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from gcr_tutorial.adaptation import adapt, finish
@@ -31,7 +31,7 @@ from gcr_tutorial.training import (
 )
 from gcr_tutorial.trie import TrieIndex
 from tiny_backbone import captions
-from tiny_data import one_thread, scratch  # noqa: F401
+from tiny_data import scratch
 from tiny_families import FAMILIES, UNTIED, checkpoint
 
 KINDS = [(family, True) for family in FAMILIES] + [(family, False) for family in UNTIED]

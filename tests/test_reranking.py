@@ -15,7 +15,7 @@ from gcr_tutorial.corpus import ImageCaptionCorpus, make_task
 from gcr_tutorial.evaluation import recall_at_k
 from gcr_tutorial.reranking import DenseGallery
 from gcr_tutorial.retriever import GenerativeRetriever, Hit
-from tiny_data import TEST, TRAIN, command, data_folder, finished_run, one_thread, own_copy  # noqa: F401
+from tiny_data import TEST, TRAIN, command, data_folder, finished_run, own_copy
 
 QUERIES = ["a boy flying a kite", "A dog.", "two red balls near a tree"]
 FILE = "clip_gallery.safetensors"

@@ -16,7 +16,7 @@ from gcr_tutorial.checkpoints import load_checkpoint
 from gcr_tutorial.optimization import BatchGradient
 from killable import SMALL, outcome, start
 from test_cli import one_sentence
-from tiny_data import SIZES, command, one_thread, scratch  # noqa: F401
+from tiny_data import SIZES, command, scratch
 
 
 @pytest.fixture(autouse=True)

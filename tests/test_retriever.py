@@ -16,7 +16,7 @@ from gcr_tutorial.pipeline import run
 from gcr_tutorial.presets import get_preset
 from gcr_tutorial.retriever import GenerativeRetriever, Hit, picture_of
 from gcr_tutorial.training import Recipe
-from tiny_data import TEST, TRAIN, finished_run, one_thread, own_copy, photographs, scratch  # noqa: F401
+from tiny_data import TEST, TRAIN, finished_run, own_copy, photographs, scratch
 
 QUERIES = ["a boy flying a kite", "A dog.", "two red balls near a tree on the beach at night", "snow", "un chien"]
 

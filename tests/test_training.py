@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from gcr_tutorial import training
-from gcr_tutorial.adaptation import adapt, finish
+from gcr_tutorial.adaptation import adapt, finish, tokens_never_read
 from gcr_tutorial.backbone import add_tokens
 from gcr_tutorial.batching import Example, collate
 from gcr_tutorial.features import merge_features
@@ -15,15 +15,6 @@ from tiny_backbone import captions, tiny_backbone
 N = 6
 FAST = Recipe(batch_size=12, memorize_epochs=40, retrieve_epochs=40, rank=8, lr=1e-2, token_lr=1e-1)
 SHORT = Recipe(**(vars(FAST) | {"batch_size": 4, "memorize_epochs": 2, "retrieve_epochs": 2}))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Such small matrices gain nothing from a second thread, and lose much where the machine is busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture
@@ -145,6 +136,33 @@ def test_new_rows_learn_from_the_output_side_too(task):
     deltas = [(n, p) for n, p in backbone.model.named_parameters() if "trainable_tokens" in n]
     assert len(deltas) == 1, "one shared parameter where input and output are tied"
     assert (deltas[0][1].grad.abs().sum(1) > 0).all()  # the softmax pushes every row
+
+
+def alike(backbone, token_ids):
+    """Make the embedding rows of `token_ids` all but equal, as those of tokens that pretraining never met are."""
+    rows = backbone.model.get_input_embeddings().weight.data
+    rows[token_ids] = rows[token_ids[0]] + 1e-4 * torch.randn(len(token_ids), rows.shape[1])
+    return token_ids
+
+
+def test_tokens_never_read_are_those_with_a_twin(task):
+    backbone = task[0]
+    never = alike(backbone, [7, 11, 13])
+    assert tokens_never_read(backbone, [5, 7, 9, 11, 13, 15]) == never
+    assert tokens_never_read(backbone, [5, 7, 9]) == []  # no other one to be mistaken for
+    assert tokens_never_read(backbone, []) == []
+
+
+def test_identifiers_of_tokens_never_read_are_learned(task):
+    """Numbers as names: where the digits' rows are equal, only training those rows can tell one digit from another."""
+    backbone, _, queries, features = task
+    digits = alike(backbone, [7, 11, 13])
+    targets = [[one, other, backbone.end_id] for one in digits for other in digits][:N]
+    before = backbone.model.get_input_embeddings().weight.detach().clone()
+    fine_tune(backbone, targets, queries, features=features, recipe=FAST)
+    changed = (backbone.model.get_input_embeddings().weight != before).any(dim=1).nonzero().flatten().tolist()
+    assert changed == digits  # and no other word's
+    assert most_likely(backbone, training.memorize_examples(backbone, targets), features) == [tuple(t) for t in targets]
 
 
 @torch.no_grad()

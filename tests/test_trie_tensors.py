@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from gcr_tutorial.trie import DEAD, TrieIndex
 from test_trie import END, TOKENS, closed, galleries
-from tiny_data import one_thread  # noqa: F401
 
 rows = st.lists(st.lists(st.sampled_from([*TOKENS, END, 0, 6, 10**6]), min_size=6, max_size=6), min_size=1, max_size=8)
 

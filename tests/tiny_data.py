@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import torch
 from PIL import Image
 
 from gcr_tutorial.__main__ import main
@@ -24,15 +23,6 @@ from tiny_backbone import tiny_backbone
 TRAIN, TEST = 12, 8
 SIZES = ["--train-images", str(TRAIN), "--test-images", str(TEST)]
 QUICK = ["--pseudo-queries", "3", "--memorize-epochs", "2", "--retrieve-epochs", "2"]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """For a test module that imports it: these models are far too small to share between threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @cache

@@ -1,0 +1,226 @@
+"""What each part of the recipe is worth: `run` with one thing changed at a time, over several seeds.
+
+Two groups. *Steps*: the recipe as it is, without the memorize step, without pseudo-queries, with the joint schedule; and the
+recipe as it is with structured identifiers, for its spread. *Pseudo-queries*: how recall depends on how many an image
+gets (K) and on the share of them that is true of it; all are sampled from the model, 64 an image, those first that CLIP
+finds most fitting, and the Picturebook's parser knows which are true. All variants take about as many optimizer steps.
+
+`python benchmarks/ablations.py` works on as many runs at once as there are cores, one thread each, keeps what is finished
+in --work and goes on from there: hours on two cores. `--quick`: small pictures' worth of work, two seeds: shows that it
+works, measures nothing. Writes ablations.json (notebooks 04 and 06 read data/studies/ablations.json) and ablations.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # works without installing, too
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+from gcr_tutorial.backbone import load_backbone  # noqa: E402
+from gcr_tutorial.clip_baseline import embed_images, embed_texts, load_clip  # noqa: E402
+from gcr_tutorial.comparison import finished  # noqa: E402
+from gcr_tutorial.corpus import ImageCaptionCorpus, RetrievalTask, make_task  # noqa: E402
+from gcr_tutorial.feature_cache import cached_features  # noqa: E402
+from gcr_tutorial.files import write_text  # noqa: E402
+from gcr_tutorial.pipeline import pictures, run, write_pseudo_queries  # noqa: E402
+from gcr_tutorial.presets import Preset, data_dir, get_preset  # noqa: E402
+from gcr_tutorial.provenance import settings_of  # noqa: E402
+from gcr_tutorial.pseudo_queries import keep_agreeing  # noqa: E402
+
+AS_IS, FEW = "as it is", 10  # pseudo-queries an image where their truth is varied
+STEPS = (AS_IS, "no memorize step", "no pseudo-queries", "joint schedule")
+STRUCTURED = "structured, as it is"
+TRUTHS = {"10, all true": 1.0, "10, none true": 0.0, "10, half true": 0.5}
+COUNTS = {"5 pseudo-queries": 5, "10 pseudo-queries": FEW, "40 pseudo-queries": 40}  # besides the preset's
+UNFILTERED = "20, not chosen by CLIP"
+PSEUDO = ("10 pseudo-queries", *TRUTHS, UNFILTERED, "5 pseudo-queries", "40 pseudo-queries")
+RECALLS = ("R@1", "R@5", "R@10")
+
+
+def variant_preset(name: str, preset: Preset) -> Preset:
+    """The preset `tiny` with what `name` changes."""
+    changed = {"no memorize step": {"memorize_epochs": 0}, "joint schedule": {"schedule": "joint"}}.get(name, {})
+    preset = replace(preset, recipe=replace(preset.recipe, **changed))
+    count = 0 if name == "no pseudo-queries" else FEW if name in TRUTHS else COUNTS.get(name, preset.pseudo_queries)
+    return replace(preset, pseudo_queries=count)
+
+
+def sampled(corpus: ImageCaptionCorpus, task: RetrievalTask, preset: Preset, seed: int, store: Path) -> list[list[str]]:
+    """All captions sampled for each image without human ones, best CLIP agreement first: made once a seed, kept in `store`.
+    Every variant chooses its pseudo-queries from these, as the pipeline itself would with this seed."""
+    if store.is_file():
+        return json.loads(store.read_text(encoding="utf-8"))
+    backbone, clip = load_backbone(preset.backbone_path), load_clip(preset.clip_path)
+    row_of = {image: row for row, image in enumerate(task.memorize)}
+    features = cached_features(backbone, pictures(corpus, task.memorize, preset.image_size), preset.feature_batch)
+    found = write_pseudo_queries(backbone, features, task, row_of, preset, seed, lambda line: None)
+    images = embed_images(clip, pictures(corpus, task.uncaptioned, preset.image_size))
+    ranked = keep_agreeing(found, images, lambda texts: embed_texts(clip, texts), preset.pseudo_samples)
+    write_text(store, json.dumps(ranked))
+    return ranked
+
+
+def chosen(name: str, count: int, pool: Sequence[str], true: Sequence[bool]) -> list[str]:
+    """`count` of an image's sampled captions: the first, or of each sort (true, false) as many as the variant says. Where a
+    sort runs out there are fewer: what is left is not filled up with the other."""
+    if name == UNFILTERED:
+        return random.Random(repr(pool)).sample(list(pool), min(count, len(pool)))
+    if name not in TRUTHS:
+        return list(pool[:count])
+    sorts = [[text for text, is_true in zip(pool, true) if is_true is wanted] for wanted in (True, False)]
+    n_true = round(TRUTHS[name] * count)
+    return sorts[0][:n_true] + sorts[1][:count - n_true]
+
+
+def one(name: str, seed: int, work: Path, quick: bool) -> dict[str, Any]:
+    """Run a variant, or find that it was run before; writes `work/NAME-SEED/results.json` and returns what the study keeps."""
+    preset = get_preset("tiny")
+    if quick:
+        few = replace(preset.recipe, least_steps=0, memorize_epochs=1, retrieve_epochs=1)
+        preset = replace(preset, recipe=few, n_train=40, n_test=20, pseudo_samples=12, pseudo_queries=10)
+    corpus = ImageCaptionCorpus.from_picturebook(preset.n_train, preset.n_val, preset.n_test)
+    task, out = make_task(corpus, "karpathy", seed), work / f"{name.replace(', ', '-').replace(' ', '-')}-{seed}"
+    changed = variant_preset(name, preset)
+    pool = sampled(corpus, task, preset, seed, work / f"sampled-{seed}.json")
+    true = [[corpus.is_true(text, image) for text in texts] for texts, image in zip(pool, task.uncaptioned)]
+    texts = [chosen(name, changed.pseudo_queries, *both) for both in zip(pool, true)]
+    identifier = "structured" if name == STRUCTURED else "atomic"
+    settings = settings_of(corpus, changed, identifier, "karpathy", seed)
+    results = finished(out, settings)
+    if results is None:
+        key = {setting: value for setting, value in settings.items() if setting != "identifier"}
+        write_text(work / f"{out.name}.json", json.dumps({"settings": key, "seconds": 0.0, "texts": texts}))
+        results = run(corpus, changed, identifier=identifier, seed=seed, out=out, resume=True,
+                      pseudo_store=work / f"{out.name}.json", progress=lambda line: None)
+    verdicts = [corpus.is_true(text, image) for kept, image in zip(texts, task.uncaptioned) for text in kept]
+    steps = sum(results["seconds"].get(stage, 0.0) for stage in ("memorize", "retrieve", "joint"))
+    return {"variant": name, "identifier": identifier, "seed": seed, "recall": results["recall"],
+            "valid_rate": results["valid_rate"], "bm25": results["baselines"]["bm25"],
+            "pseudo_queries_an_image": round(len(verdicts) / max(1, len(texts)), 2),
+            "true_share": round(statistics.fmean(verdicts), 4) if verdicts else None, "training_seconds": round(steps, 1)}
+
+
+def table(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row a variant: mean recall in percent, the spread of R@1 over the seeds, and what its pseudo-queries were."""
+    rows = []
+    for name in (*STEPS, STRUCTURED, *PSEUDO):
+        same = [run for run in runs if run["variant"] == name]
+        if same:
+            recall = {key: statistics.fmean(run["recall"][key] for run in same) for key in RECALLS}
+            first = [run["recall"]["R@1"] for run in same]
+            shares = [run["true_share"] for run in same if run["true_share"] is not None]
+            rows.append({"variant": name, "seeds": len(same), **{key: round(value, 1) for key, value in recall.items()},
+                         "R@1 from": round(min(first), 1), "to": round(max(first), 1),
+                         "pseudo-queries": round(statistics.fmean(run["pseudo_queries_an_image"] for run in same), 1),
+                         "true %": round(100 * statistics.fmean(shares), 1) if shares else "-"})
+    return rows
+
+
+def text_table(rows: Sequence[dict[str, Any]]) -> str:
+    """`rows` in columns."""
+    cells = [list(rows[0]), *[[str(value) for value in row.values()] for row in rows]]
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells)
+
+
+def plot(runs: Sequence[dict[str, Any]], file: Path) -> None:
+    """R@1 of each variant with its seeds; R@1 over the number of pseudo-queries; R@1 over the share that is true."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, (steps, counts, truths) = pyplot.subplots(1, 3, figsize=(13, 3.8), width_ratios=(1.3, 1, 1), layout="constrained")
+    names = [name for name in (*STEPS, STRUCTURED) if any(run["variant"] == name for run in runs)]
+    for place, name in enumerate(reversed(names)):
+        values = [run["recall"]["R@1"] for run in runs if run["variant"] == name]
+        steps.barh(place, statistics.fmean(values), color="#9ab8d6", height=0.6)
+        steps.plot(values, [place] * len(values), "o", color="#1f4e79", markersize=5)
+    steps.set_yticks(range(len(names)), list(reversed(names)))
+    steps.set(xlabel="R@1 in percent (dots: seeds)", title="One thing changed")
+    for axis, name_of, key, label in ((counts, ("no pseudo-queries", *COUNTS, AS_IS), "pseudo_queries_an_image",
+                                       "pseudo-queries an image"),
+                                      (truths, ("10 pseudo-queries", *TRUTHS), "true_share", "share that is true of the image")):
+        points = [(run[key], run["recall"]["R@1"]) for run in runs if run["variant"] in name_of and run[key] is not None]
+        axis.plot(*zip(*sorted(points)), "o", color="#1f4e79")
+        axis.set(xlabel=label, ylabel="R@1 in percent", ylim=(0, 100))
+    counts.set_title("How many")
+    truths.set_title("How true (10 an image at most)")
+    for axis in (steps, counts, truths):
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.savefig(file, dpi=110)
+
+
+def wanted_runs(seeds: int, pseudo_seeds: int) -> list[tuple[str, int]]:
+    """(variant, seed) in the order in which they are worth having."""
+    return ([(name, seed) for name in STEPS for seed in range(seeds)]
+            + [(name, seed) for seed in range(pseudo_seeds) for name in PSEUDO]
+            + [(STRUCTURED, seed) for seed in range(seeds)])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="small and short: shows that it works, measures nothing")
+    parser.add_argument("--seeds", type=int, default=3, help="of the steps (default 3)")
+    parser.add_argument("--pseudo-seeds", type=int, default=1, help="of the pseudo-query variants (default 1)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at once (default: one a core)")
+    parser.add_argument("--work", type=Path, help="finished runs (default runs/ablations)")
+    parser.add_argument("--out", type=Path, help="folder of ablations.json and .png (default data/studies; --quick: --work)")
+    parser.add_argument("--one", nargs=2, metavar=("VARIANT", "SEED"), help=argparse.SUPPRESS)  # in a process of its own
+    arguments = parser.parse_args()
+    if min(arguments.seeds, arguments.jobs) < 1 or arguments.pseudo_seeds < 0:
+        parser.error("--seeds and --jobs must be at least 1, --pseudo-seeds at least 0")
+    work = (arguments.work or ROOT / "runs" / ("ablations-quick" if arguments.quick else "ablations")).resolve()
+    if arguments.one:
+        print(json.dumps(one(arguments.one[0], int(arguments.one[1]), work, arguments.quick)))
+        return 0
+    work.mkdir(parents=True, exist_ok=True)
+    out = arguments.out or (work if arguments.quick else data_dir() / "studies")
+    seeds = min(2, arguments.seeds) if arguments.quick else arguments.seeds
+    threads, begun = max(1, (os.cpu_count() or 1) // arguments.jobs), time.monotonic()
+    jobs, runs, failed = wanted_runs(seeds, arguments.pseudo_seeds), [], []
+
+    def work_off(job: tuple[str, int]) -> None:
+        name, seed = job
+        command = [sys.executable, __file__, "--one", name, str(seed), "--work", str(work)]
+        made = subprocess.run(command + ["--quick"] * arguments.quick, capture_output=True, text=True,
+                              env={**os.environ, "OMP_NUM_THREADS": str(threads)})
+        if made.returncode:
+            failed.append(job)
+            print(f"{name}, seed {seed}: FAILED\n{made.stderr[-2000:]}", flush=True)
+            return
+        runs.append(json.loads(made.stdout.splitlines()[-1]))
+        minutes = (time.monotonic() - begun) / 60
+        print(f"{len(runs)} of {len(jobs)}: {name}, seed {seed}: R@1 {runs[-1]['recall']['R@1']:.1f}; {minutes:.0f} min, about "
+              f"{minutes / len(runs) * (len(jobs) - len(runs)):.0f} left", flush=True)
+
+    with ThreadPoolExecutor(arguments.jobs) as executor:
+        list(executor.map(work_off, jobs))
+    if not runs:
+        return 1
+    runs.sort(key=lambda run: jobs.index((run["variant"], run["seed"])))
+    rows = table(runs)
+    provenance = {"command": "python " + " ".join([Path(__file__).relative_to(ROOT).as_posix(), *sys.argv[1:]]),
+                  "threads_a_run": threads, "quick": arguments.quick, "failed": failed}
+    write_text(out / "ablations.json", json.dumps({"rows": rows, "runs": runs, "provenance": provenance}, indent=1) + "\n")
+    plot(runs, out / "ablations.png")
+    print(text_table(rows))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
