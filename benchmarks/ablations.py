@@ -5,8 +5,8 @@ recipe as it is with structured identifiers, for its spread. *Pseudo-queries*: h
 gets (K) and on the share of them that is true of it; all are sampled from the model, 64 an image, those first that CLIP
 finds most fitting, and the Picturebook's parser knows which are true. All variants take about as many optimizer steps.
 
-`python benchmarks/ablations.py` works on as many runs at once as there are cores, one thread each, keeps what is finished
-in --work and goes on from there: hours on two cores. `--quick`: small pictures' worth of work, two seeds: shows that it
+`python benchmarks/ablations.py` works on as many runs at once as there are cores, one thread each: hours on two cores. Runs that
+ablations.json holds already, with today's settings and weights, are not made again. `--quick`: small pictures' worth of work, two seeds: shows that it
 works, measures nothing. Writes ablations.json (notebooks 04 and 06 read data/studies/ablations.json) and ablations.png.
 """
 
@@ -25,6 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # works without installing, too
@@ -86,20 +87,45 @@ def chosen(name: str, count: int, pool: Sequence[str], true: Sequence[bool]) -> 
     return sorts[0][:n_true] + sorts[1][:count - n_true]
 
 
-def one(name: str, seed: int, work: Path, quick: bool) -> dict[str, Any]:
-    """Run a variant, or find that it was run before; writes `work/NAME-SEED/results.json` and returns what the study keeps."""
+def what_all_learn(quick: bool) -> tuple[Preset, ImageCaptionCorpus]:
+    """The preset that every variant changes, and the pictures."""
     preset = get_preset("tiny")
     if quick:
         few = replace(preset.recipe, least_steps=0, memorize_epochs=1, retrieve_epochs=1)
         preset = replace(preset, recipe=few, n_train=40, n_test=20, pseudo_samples=12, pseudo_queries=10)
-    corpus = ImageCaptionCorpus.from_picturebook(preset.n_train, preset.n_val, preset.n_test)
+    return preset, ImageCaptionCorpus.from_picturebook(preset.n_train, preset.n_val, preset.n_test)
+
+
+def kind_of(name: str) -> str:
+    """The identifiers of a variant."""
+    return "structured" if name == STRUCTURED else "atomic"
+
+
+def checksum(settings: dict[str, Any]) -> int:
+    """Of what a result depends on (weights of the backbones included): runs with another one are run again."""
+    return crc32(json.dumps(settings, sort_keys=True).encode())
+
+
+def still_true(file: Path, quick: bool) -> list[dict[str, Any]]:
+    """The runs in an earlier ablations.json whose settings are those of today."""
+    try:
+        runs = json.loads(file.read_text(encoding="utf-8"))["runs"]
+    except (FileNotFoundError, ValueError, KeyError):
+        return []
+    preset, corpus = what_all_learn(quick)
+    return [run for run in runs if run["settings_crc32"] == checksum(settings_of(
+        corpus, variant_preset(run["variant"], preset), kind_of(run["variant"]), "karpathy", run["seed"]))]
+
+
+def one(name: str, seed: int, work: Path, quick: bool) -> dict[str, Any]:
+    """Run a variant, or find that it was run before; writes `work/NAME-SEED/results.json` and returns what the study keeps."""
+    preset, corpus = what_all_learn(quick)
     task, out = make_task(corpus, "karpathy", seed), work / f"{name.replace(', ', '-').replace(' ', '-')}-{seed}"
     changed = variant_preset(name, preset)
     pool = sampled(corpus, task, preset, seed, work / f"sampled-{seed}.json")
     true = [[corpus.is_true(text, image) for text in texts] for texts, image in zip(pool, task.uncaptioned)]
     texts = [chosen(name, changed.pseudo_queries, *both) for both in zip(pool, true)]
-    identifier = "structured" if name == STRUCTURED else "atomic"
-    settings = settings_of(corpus, changed, identifier, "karpathy", seed)
+    settings, identifier = settings_of(corpus, changed, kind_of(name), "karpathy", seed), kind_of(name)
     results = finished(out, settings)
     if results is None:
         key = {setting: value for setting, value in settings.items() if setting != "identifier"}
@@ -111,7 +137,7 @@ def one(name: str, seed: int, work: Path, quick: bool) -> dict[str, Any]:
     return {"variant": name, "identifier": identifier, "seed": seed, "recall": results["recall"],
             "valid_rate": results["valid_rate"], "bm25": results["baselines"]["bm25"],
             "pseudo_queries_an_image": round(len(verdicts) / max(1, len(texts)), 2),
-            "true_share": round(statistics.fmean(verdicts), 4) if verdicts else None, "training_seconds": round(steps, 1)}
+            "true_share": round(statistics.fmean(verdicts), 4) if verdicts else None, "training_seconds": round(steps, 1), "settings_crc32": checksum(settings)}
 
 
 def table(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -165,6 +191,15 @@ def plot(runs: Sequence[dict[str, Any]], file: Path) -> None:
     figure.savefig(file, dpi=110)
 
 
+def write_study(runs: Sequence[dict[str, Any]], wanted: Sequence[tuple[str, int]], out: Path) -> list[dict[str, Any]]:
+    """Write ablations.json with the runs so far; returns its rows."""
+    runs = sorted(runs, key=lambda run: wanted.index((run["variant"], run["seed"])))
+    rows = table(runs)
+    provenance = {"command": "python benchmarks/ablations.py", "runs": f"{len(runs)} of {len(wanted)}"}
+    write_text(out / "ablations.json", json.dumps({"rows": rows, "runs": runs, "provenance": provenance}, indent=1) + "\n")
+    return rows
+
+
 def wanted_runs(seeds: int, pseudo_seeds: int) -> list[tuple[str, int]]:
     """(variant, seed) in the order in which they are worth having."""
     return ([(name, seed) for name in STEPS for seed in range(seeds)]
@@ -178,7 +213,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=3, help="of the steps (default 3)")
     parser.add_argument("--pseudo-seeds", type=int, default=1, help="of the pseudo-query variants (default 1)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at once (default: one a core)")
-    parser.add_argument("--work", type=Path, help="finished runs (default runs/ablations)")
+    parser.add_argument("--work", type=Path, help="where the runs go (default runs/ablations)")
     parser.add_argument("--out", type=Path, help="folder of ablations.json and .png (default data/studies; --quick: --work)")
     parser.add_argument("--one", nargs=2, metavar=("VARIANT", "SEED"), help=argparse.SUPPRESS)  # in a process of its own
     arguments = parser.parse_args()
@@ -192,7 +227,10 @@ def main() -> int:
     out = arguments.out or (work if arguments.quick else data_dir() / "studies")
     seeds = min(2, arguments.seeds) if arguments.quick else arguments.seeds
     threads, begun = max(1, (os.cpu_count() or 1) // arguments.jobs), time.monotonic()
-    jobs, runs, failed = wanted_runs(seeds, arguments.pseudo_seeds), [], []
+    wanted, failed = wanted_runs(seeds, arguments.pseudo_seeds), []
+    runs = [run for run in still_true(out / "ablations.json", arguments.quick) if (run["variant"], run["seed"]) in wanted]
+    jobs, before = [job for job in wanted if job not in {(run["variant"], run["seed"]) for run in runs}], len(runs)
+    print(f"{len(wanted)} runs, {before} of them in {out / 'ablations.json'} already", flush=True)
 
     def work_off(job: tuple[str, int]) -> None:
         name, seed = job
@@ -204,21 +242,16 @@ def main() -> int:
             print(f"{name}, seed {seed}: FAILED\n{made.stderr[-2000:]}", flush=True)
             return
         runs.append(json.loads(made.stdout.splitlines()[-1]))
+        write_study(runs, wanted, out)
         minutes = (time.monotonic() - begun) / 60
-        print(f"{len(runs)} of {len(jobs)}: {name}, seed {seed}: R@1 {runs[-1]['recall']['R@1']:.1f}; {minutes:.0f} min, about "
-              f"{minutes / len(runs) * (len(jobs) - len(runs)):.0f} left", flush=True)
+        print(f"{len(runs)} of {len(wanted)}: {name}, seed {seed}: R@1 {runs[-1]['recall']['R@1']:.1f}; {minutes:.0f} min, about "
+              f"{minutes / (len(runs) - before) * (len(wanted) - len(runs)):.0f} left", flush=True)
 
     with ThreadPoolExecutor(arguments.jobs) as executor:
         list(executor.map(work_off, jobs))
-    if not runs:
-        return 1
-    runs.sort(key=lambda run: jobs.index((run["variant"], run["seed"])))
-    rows = table(runs)
-    provenance = {"command": "python " + " ".join([Path(__file__).relative_to(ROOT).as_posix(), *sys.argv[1:]]),
-                  "threads_a_run": threads, "quick": arguments.quick, "failed": failed}
-    write_text(out / "ablations.json", json.dumps({"rows": rows, "runs": runs, "provenance": provenance}, indent=1) + "\n")
-    plot(runs, out / "ablations.png")
-    print(text_table(rows))
+    if runs:
+        print(text_table(write_study(runs, wanted, out)))
+        plot(runs, out / "ablations.png")
     return 1 if failed else 0
 
 

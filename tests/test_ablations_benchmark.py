@@ -71,3 +71,8 @@ def test_a_variant_runs_and_is_not_run_again(script, tmp_path, monkeypatch):
     assert "memorize" not in results["seconds"] and results["pseudo_true_share"] == first["true_share"]
     monkeypatch.setattr(script, "run", lambda *_, **__: pytest.fail("it was run before"))
     assert script.one("no memorize step", 1, tmp_path, quick=False) == first
+
+    other = {**first, "seed": 2}  # no run of that seed was made with these settings
+    script.write_study([first, other], [("no memorize step", 1), ("no memorize step", 2)], tmp_path)
+    assert script.still_true(tmp_path / "ablations.json", quick=False) == [first]
+    assert script.still_true(tmp_path / "none.json", quick=False) == []
