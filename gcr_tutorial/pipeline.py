@@ -107,6 +107,9 @@ def run(corpus: ImageCaptionCorpus, preset: Preset, *, identifier: str = "atomic
     pseudo = stored_pseudo_queries(pseudo_store, settings, timer, lambda: keep_agreeing(
         write_pseudo_queries(backbone, features, task, row_of, preset, seed, progress), embeddings[pseudo_rows],
         lambda texts: embed_texts(clip, texts), preset.pseudo_queries))
+    share = true_share(corpus, task, pseudo)
+    if share is not None:
+        progress(f"  pseudo-queries: {share:.0%} of {sum(map(len, pseudo))} are true of their picture")
     queries = training_queries(task, row_of, pseudo, pseudo_rows)
     documents: list[list[str]] = [[] for _ in task.memorize]  # what each image may be known by
     for text, row in queries:
@@ -135,7 +138,7 @@ def run(corpus: ImageCaptionCorpus, preset: Preset, *, identifier: str = "atomic
         "schedule": preset.recipe.schedule, "seed": seed, "device": device.type, "dtype": str(dtype).removeprefix("torch."),
         "n_memorized": len(task.memorize), "n_gallery": len(gallery),
         "n_queries": len(task.eval_queries), "n_training_queries": len(queries),
-        "n_pseudo_queries": sum(map(len, pseudo)), "pseudo_true_share": true_share(corpus, task, pseudo),
+        "n_pseudo_queries": sum(map(len, pseudo)), "pseudo_true_share": share,
         "tokens_per_identifier": round(identifiers.mean_tokens, 2),
         "n_new_tokens": len(identifiers.new_tokens), **measured,
         "seconds": timer.seconds, "peak_memory_gb": peak_memory_gb(),
