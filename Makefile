@@ -69,7 +69,7 @@ tutorial: $(STAMP)
 		env GCR_REBUILD=1 GCR_PRESET=tiny $(PY) -m gcr_tutorial tutorial $(ARGS)
 
 test: $(STAMP)
-	@$(RUN) "tests and notebooks" "10 minutes on 2 cores" $(PY) -m pytest $(ARGS)
+	@$(RUN) "tests and notebooks" "11 minutes on 2 cores" $(PY) -m pytest $(ARGS)
 
 soak: $(STAMP)
 	@$(RUN) "long tests" "an hour or more" $(PY) -m pytest -m soak --timeout=0 $(ARGS)
