@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import random
 import statistics
 import subprocess
@@ -30,9 +29,11 @@ sys.path.insert(0, str(ROOT))  # works without installing, too
 
 import PIL  # noqa: E402
 import psutil  # noqa: E402
+from _machine import machine  # noqa: E402  (beside this script)
 from PIL import Image  # noqa: E402
 
 from gcr_tutorial.corpus import ImageCaptionCorpus  # noqa: E402
+from gcr_tutorial.doctor import usable_cores  # noqa: E402
 from gcr_tutorial.files import write_text  # noqa: E402
 from gcr_tutorial.picture_loader import load_pictures  # noqa: E402
 from gcr_tutorial.picturebook import render, sample_scene, scene_seed  # noqa: E402
@@ -126,20 +127,6 @@ def in_own_process(kind: str, workers: int, n: int, folder: Path) -> dict[str, A
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    name = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
-    except OSError:
-        pass  # not Linux
-    load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else -1.0
-    return {"cpu": name, "cores": len(psutil.Process().cpu_affinity() if hasattr(psutil.Process, "cpu_affinity") else []) or
-            os.cpu_count(), "load_before": load, "system": platform.platform(), "python": platform.python_version(),
-            "pillow": PIL.__version__}
-
-
 def markdown(report: dict[str, Any]) -> str:
     """The table for people."""
     about = report["machine"]
@@ -174,7 +161,7 @@ def main() -> int:
         parser.error("numbers must be at least 1")
     if arguments.quick:
         arguments.images, arguments.entries = 600, 5000
-    about, found = machine(), {(kind, workers): [] for kind in SIZES for workers in WORKERS}
+    about, found = machine(cores=usable_cores(), pillow=PIL.__version__), {(kind, workers): [] for kind in SIZES for workers in WORKERS}
     with tempfile.TemporaryDirectory(prefix="gcr_data_") as scratch:
         print(f"making {arguments.images:,} JPEG files and a split file of {arguments.entries:,} entries in {scratch}", flush=True)
         folders = {"Picturebook": Path(scratch), "JPEG files": Path(scratch, "photos"), "split file": Path(scratch, "coco")}

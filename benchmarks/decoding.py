@@ -16,7 +16,6 @@ import argparse
 import json
 import math
 import os
-import platform
 import statistics
 import sys
 import time
@@ -31,6 +30,7 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
+from _machine import machine  # noqa: E402  (beside this script)
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM  # noqa: E402
 
 from gcr_tutorial.backbone import RETRIEVE_INSTRUCTION, load_backbone, prompt_text  # noqa: E402
@@ -58,20 +58,6 @@ MODELS = {  # text side only: a query holds no picture
 SIDES = ("prefix fn", "processor", "ours")
 TARGETS = {10: 4.0, 50: 8.0}  # times the speed of the prefix function, 256m, 100,000 images
 TOLERANCE = 1e-3  # nats
-
-
-def machine(threads: int) -> dict[str, Any]:
-    """What the figures were measured on."""
-    name = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
-    except OSError:
-        pass  # not Linux
-    load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else -1.0
-    return {"cpu": name, "cores": os.cpu_count() or 1, "threads": threads, "load_before": load,
-            "system": platform.platform(), "python": platform.python_version(), "torch": torch.__version__,
-            "transformers": transformers.__version__}
 
 
 def random_model(name: str) -> LlamaForCausalLM:
@@ -503,7 +489,7 @@ def main() -> None:
     if arguments.quick:
         arguments.models, arguments.galleries, arguments.repeats, arguments.queries = ["tiny"], [1_000, 100_000], 2, 16
     torch.set_num_threads(arguments.threads)
-    about, started = machine(arguments.threads), time.perf_counter()
+    about, started = machine(threads=arguments.threads, torch=torch.__version__, transformers=transformers.__version__), time.perf_counter()
     lengths = [len(prompt) for prompt in real_prompts(arguments.queries)]
     print(f"{about['cpu']}, {about['threads']} threads, load {about['load_before']} before; torch {about['torch']}")
     print(f"prompts: {min(lengths)}-{max(lengths)} tokens, mean {statistics.mean(lengths):.1f}; vocabulary {VOCABULARY:,}")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import sys
 import time
@@ -21,33 +20,24 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # works without installing, too
 
 import numpy as np  # noqa: E402
+from _machine import machine  # noqa: E402  (beside this script)
 
+from gcr_tutorial.doctor import usable_cores  # noqa: E402
 from gcr_tutorial.identifiers import make_identifiers  # noqa: E402
 
 TARGET = {"images": 1_000_000, "minutes": 15.0, "gb": 8.0}  # of structured identifiers
 
 
-def machine() -> dict[str, str | int | float | None]:
-    """What the figures were measured on."""
-    name = platform.processor() or platform.machine()
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                name = line.partition(":")[2].strip()
-                break
-    except OSError:
-        pass  # not Linux
+def kmeans_library() -> str:
+    """What clusters, with its version."""
     try:
         import faiss
 
-        clustering = f"faiss {faiss.__version__}"
+        return f"faiss {faiss.__version__}"
     except ImportError:
         import sklearn
 
-        clustering = f"scikit-learn {sklearn.__version__}"
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"cpu": name, "cores_usable": usable, "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
-            "system": platform.platform(), "python": platform.python_version(), "numpy": np.__version__, "kmeans": clustering}
+        return f"scikit-learn {sklearn.__version__}"
 
 
 def peak_gb() -> float:
@@ -85,7 +75,7 @@ def main() -> int:
     parser.add_argument("--leaf-size", type=int, default=30, help="most images in a leaf (default 30)")
     parser.add_argument("--kinds", default="structured,residual", help="default: structured,residual")
     arguments = parser.parse_args()
-    about, rows = machine(), []
+    about, rows = machine(cores_usable=usable_cores(), numpy=np.__version__, kmeans=kmeans_library()), []
     print(f"{about['cpu']}, {about['cores_usable']} cores usable, load {about['load_before']} before the run; {about['kmeans']}; "
           f"{arguments.images:,} random embeddings of {arguments.dimensions} dimensions, k = {arguments.clusters}, "
           f"leaves of at most {arguments.leaf_size}", flush=True)

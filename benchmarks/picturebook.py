@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import sys
 import time
@@ -20,27 +19,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # works without installing, too
 
 import PIL  # noqa: E402
+from _machine import machine  # noqa: E402  (beside this script)
 
 from gcr_tutorial.picturebook import captions, render, sample_scene, scene_seed  # noqa: E402
 
 RESULT = ROOT / "benchmarks" / "results" / "picturebook.json"
 SIZES = (64, 96, 256)  # pixels a side
 TARGET = 400  # drawn scenes a second and core at the model's resolution, 96 px
-
-
-def machine() -> dict[str, str | int | float]:
-    """What the figures were measured on."""
-    name = platform.processor() or platform.machine()
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                name = line.partition(":")[2].strip()
-                break
-    except OSError:
-        pass  # not Linux
-    load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else -1.0
-    return {"cpu": name, "cores": os.cpu_count() or 1, "load_before": load, "system": platform.platform(),
-            "python": platform.python_version(), "pillow": PIL.__version__}
 
 
 def measure(stages: dict[str, Callable[[], None]], repeats: int, n: int) -> dict[str, dict[str, float]]:
@@ -70,7 +55,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if min(arguments.scenes, arguments.repeats) < 1:
         parser.error("--scenes and --repeats must be at least 1")
-    about = machine()
+    about = machine(pillow=PIL.__version__)
     seeds = [scene_seed("pretraining", 0, i) for i in range(arguments.scenes)]
     scenes = [sample_scene(seed) for seed in seeds]
 

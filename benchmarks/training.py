@@ -34,7 +34,7 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
-from picturebook import machine  # noqa: E402  (the benchmark beside this one)
+from _machine import machine  # noqa: E402  (beside this script)
 from PIL import Image  # noqa: E402
 from transformers import (  # noqa: E402
     Idefics3Config, Idefics3ForConditionalGeneration, Idefics3ImageProcessor, Idefics3Processor,
@@ -438,10 +438,10 @@ def main() -> int:
         print(json.dumps(memory(*arguments.memory_of, arguments.batch_size, device, dtype)))
         return 0
 
-    started, about = time.perf_counter(), {key: value for key, value in machine().items() if key != "pillow"}
-    about |= {"threads": arguments.threads, "torch": torch.__version__, "transformers": transformers.__version__,
-              "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
-              "dtype": str(dtype).removeprefix("torch.")}
+    started = time.perf_counter()
+    about = machine(threads=arguments.threads, torch=torch.__version__, transformers=transformers.__version__,
+                    gpu=torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+                    dtype=str(dtype).removeprefix("torch."))
     say(f"{about['cpu']}, {about['threads']} threads, load {about['load_before']} before; torch {about['torch']}, "
         f"{about['dtype']}")
     report: dict[str, Any] = {

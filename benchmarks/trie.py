@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))  # works without installing, too
 import numpy as np  # noqa: E402
 import psutil  # noqa: E402
 import torch  # noqa: E402
-from picturebook import machine  # noqa: E402  (the benchmark beside this one)
+from _machine import machine  # noqa: E402  (beside this script)
 
 from gcr_tutorial.trie import TrieIndex  # noqa: E402
 
@@ -196,8 +196,7 @@ def main() -> int:
         print(json.dumps(measure(arguments.measure, arguments.repeats)))
         return 0
 
-    about = {key: value for key, value in machine().items() if key != "pillow"}
-    about |= {"numpy": np.__version__, "torch": torch.__version__}
+    about = machine(numpy=np.__version__, torch=torch.__version__)
     result: dict[str, Any] = {"machine": about, "repeats": arguments.repeats, "target_bytes": TARGET, "trie": {},
                               "dictionaries": {}}
     for kind in KINDS:
