@@ -1,4 +1,4 @@
-"""The exercises of notebook 06: their checks accept the source's solution, are polite to the stub, and explain mistakes."""
+"""The checks of notebook 06's exercises explain what is wrong (that they accept the solutions: test_exercises.py)."""
 
 from __future__ import annotations
 
@@ -6,17 +6,6 @@ import numpy as np
 import pytest
 
 from gcr_tutorial import checks
-from gcr_tutorial.exercises import read_exercises
-
-EXERCISES = {exercise.name: exercise for exercise in read_exercises() if exercise.notebook.startswith("06")}
-
-
-@pytest.mark.parametrize("name", EXERCISES)
-def test_solution_passes_and_stub_is_not_attempted(name, capsys):
-    exec(EXERCISES[name].solved(), {})
-    assert "checks passed" in capsys.readouterr().out
-    exec(f"{EXERCISES[name].stub()}\nfrom gcr_tutorial import checks\nchecks.check_{name}({name})", {})
-    assert "not attempted yet" in capsys.readouterr().out
 
 
 def mean(values):

@@ -44,6 +44,13 @@ def test_with_all_solutions_filled_in_all_checks_say_passed(stem, capsys):
 
 
 @pytest.mark.parametrize("exercise", ALL, ids=lambda exercise: exercise.name)
+def test_the_solution_alone_passes(exercise, capsys):
+    exec(exercise.solved(), {})
+    said = capsys.readouterr().out
+    assert "checks passed" in said and "expected" not in said
+
+
+@pytest.mark.parametrize("exercise", ALL, ids=lambda exercise: exercise.name)
 def test_the_stub_alone_is_told_politely_that_it_is_not_attempted(exercise, capsys):
     exec(exercise.cells()[f"exercise-{exercise.number}-stub"][1], {})
     said = capsys.readouterr().out
