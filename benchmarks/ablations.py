@@ -20,9 +20,10 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -75,16 +76,16 @@ def sampled(corpus: ImageCaptionCorpus, task: RetrievalTask, preset: Preset, see
     return ranked
 
 
-def chosen(name: str, count: int, pool: Sequence[str], true: Sequence[bool]) -> list[str]:
+def chosen(name: str, count: int, pool: Sequence[str], is_true: Callable[[str], bool]) -> list[str]:
     """`count` of an image's sampled captions: the first, or of each sort (true, false) as many as the variant says. Where a
     sort runs out there are fewer: what is left is not filled up with the other."""
     if name == UNFILTERED:
         return random.Random(repr(pool)).sample(list(pool), min(count, len(pool)))
     if name not in TRUTHS:
         return list(pool[:count])
-    sorts = [[text for text, is_true in zip(pool, true) if is_true is wanted] for wanted in (True, False)]
+    true = [text for text in pool if is_true(text)]
     n_true = round(TRUTHS[name] * count)
-    return sorts[0][:n_true] + sorts[1][:count - n_true]
+    return true[:n_true] + [text for text in pool if text not in true][:count - n_true]
 
 
 def what_all_learn(quick: bool) -> tuple[Preset, ImageCaptionCorpus]:
@@ -123,21 +124,21 @@ def one(name: str, seed: int, work: Path, quick: bool) -> dict[str, Any]:
     task, out = make_task(corpus, "karpathy", seed), work / f"{name.replace(', ', '-').replace(' ', '-')}-{seed}"
     changed = variant_preset(name, preset)
     pool = sampled(corpus, task, preset, seed, work / f"sampled-{seed}.json")
-    true = [[corpus.is_true(text, image) for text in texts] for texts, image in zip(pool, task.uncaptioned)]
-    texts = [chosen(name, changed.pseudo_queries, *both) for both in zip(pool, true)]
-    settings, identifier = settings_of(corpus, changed, kind_of(name), "karpathy", seed), kind_of(name)
+    texts = [chosen(name, changed.pseudo_queries, pool_of_one, partial(corpus.is_true, i=image))
+             for pool_of_one, image in zip(pool, task.uncaptioned)]
+    identifier = kind_of(name)
+    settings = settings_of(corpus, changed, identifier, "karpathy", seed)
     results = finished(out, settings)
     if results is None:
         key = {setting: value for setting, value in settings.items() if setting != "identifier"}
         write_text(work / f"{out.name}.json", json.dumps({"settings": key, "seconds": 0.0, "texts": texts}))
         results = run(corpus, changed, identifier=identifier, seed=seed, out=out, resume=True,
                       pseudo_store=work / f"{out.name}.json", progress=lambda line: None)
-    verdicts = [corpus.is_true(text, image) for kept, image in zip(texts, task.uncaptioned) for text in kept]
     steps = sum(results["seconds"].get(stage, 0.0) for stage in ("memorize", "retrieve", "joint"))
     return {"variant": name, "identifier": identifier, "seed": seed, "recall": results["recall"],
             "valid_rate": results["valid_rate"], "bm25": results["baselines"]["bm25"],
-            "pseudo_queries_an_image": round(len(verdicts) / max(1, len(texts)), 2),
-            "true_share": round(statistics.fmean(verdicts), 4) if verdicts else None, "training_seconds": round(steps, 1), "settings_crc32": checksum(settings)}
+            "pseudo_queries_an_image": round(results["n_pseudo_queries"] / len(task.uncaptioned), 2),
+            "true_share": results["pseudo_true_share"], "training_seconds": round(steps, 1), "settings_crc32": checksum(settings)}
 
 
 def table(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

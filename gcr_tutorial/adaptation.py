@@ -58,8 +58,8 @@ def tokens_never_read(backbone: Backbone, token_ids: Sequence[int], alike: float
     tokens that pretraining never met, such as most digits for tiny-vlm. LoRA cannot tell equal inputs apart, so an
     identifier written in them can only be learned if their rows are trained, like those of new tokens."""
     rows = backbone.model.get_input_embeddings().weight.detach()[list(token_ids)].float()  # (T, H)
-    cosines = torch.nn.functional.normalize(rows, dim=-1) @ torch.nn.functional.normalize(rows, dim=-1).T
-    twins = (cosines.fill_diagonal_(-1.0) > alike).any(dim=-1)  # (T,)
+    rows = torch.nn.functional.normalize(rows, dim=-1)
+    twins = ((rows @ rows.T).fill_diagonal_(-1.0) > alike).any(dim=-1)  # (T,)
     return [token for token, twin in zip(token_ids, twins.tolist()) if twin]
 
 
