@@ -5,7 +5,7 @@ Sides, with the same model, LoRA, optimizer, examples and batch size; they take 
             ours      cached vision features, logits at the identifier only
   retrieve  pad image a constant picture in front of every query, as GRACE's official code has it; the rest as "pixels"
             text      no picture; batches drawn at random and padded to the longest, logits at every position
-            ours      no picture; like lengths together, logits at the identifier only
+            ours      no picture; like lengths together, the template's first tokens once, logits at the identifier only
 First of all, losses and gradients of both are compared on the same batches, step by step while the model trains: exit
 status 1 where they differ by more than rounding. The model is tiny-vlm as shipped, or one of SmolVLM-256M's sizes with
 random weights ("256m"). Peak memory is that of a process of its own. Run it on idle cores: `python
@@ -194,13 +194,14 @@ def with_pad_image(lesson: Lesson, examples: Sequence[Example], chosen: Sequence
 
 def compare(lesson: Lesson, batch_size: int, steps: int) -> dict[str, dict[str, float]]:
     """The largest relative differences, over `steps` steps of training on batches of both tasks, of loss and gradient
-    between each baseline and ours on the same batch and weights."""
+    between each baseline and ours on the same batch and weights. Batches with pictures are of 4 at most."""
     rng, worst = np.random.default_rng(1), {}
     pad = image_features(lesson.backbone, [lesson.pad_image])
     for _ in range(steps):
         for task, side in AIMS:
             n = len(lesson.pictures if task == "memorize" else lesson.queries)
-            batch = rng.choice(n, size=min(batch_size, n), replace=False).tolist()
+            size = min(batch_size, n, n if side == "text" else 4)
+            batch = rng.choice(n, size=size, replace=False).tolist()
             examples, features = examples_of(lesson, task, batch), None
             if task == "memorize":
                 features = image_features(lesson.backbone, [lesson.pictures[i] for i in batch])
@@ -299,7 +300,7 @@ def measure(name: str, arguments: argparse.Namespace, device: torch.device, dtyp
         "trained": sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
         "image_size": lesson.backbone.image_size, "vocabulary": model.get_output_embeddings().weight.shape[0],
         "tokens": {task: spread([len(example) for example in found]) for task, found in examples.items()},
-        "differences": compare(lesson, min(batch, 4), min(2, arguments.rounds))}
+        "differences": compare(lesson, batch, min(2, arguments.rounds))}
     say(f"{name}: {result['parameters']:,} parameters; largest differences: " + "; ".join(
         f"{what}: loss {off['loss']:.1e}, gradient {off['gradient']:.1e}" for what, off in result["differences"].items()))
     for task in SIDES:
@@ -393,7 +394,8 @@ def markdown(report: dict[str, Any]) -> str:
                        f"{what}: loss {at['loss']:.1e}, gradient {at['gradient']:.1e}" for what, at in off.items()) + ".")
     out += ["", "*Pixels*: processor, pixels and the model's own loss in every step. *Pad image*: the same for queries, with a "
             "constant picture in front, as GRACE's official code has it. *Text*: without it. *Ours*: cached features "
-            "(memorize: from the second epoch on), like lengths together, logits only where there is something to learn. "
+            "(memorize: from the second epoch on), like lengths together, the tokens that all queries of a batch start with "
+            "evaluated once (where that saves time), logits only where there is something to learn. "
             "*Processor's share*: of the time, spent on making tokens and pixels, which more processes could take over. *Peak*: "
             "of a process of its own, and what it held before the first step (Python, PyTorch, the model, the pictures).", ""]
     return "\n".join(out)

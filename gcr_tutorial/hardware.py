@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 AUTOCAST = {torch.float32: "no", torch.float16: "fp16", torch.bfloat16: "bf16"}  # accelerate's word for each type
@@ -34,3 +36,9 @@ def resolve_dtype(wanted: str, device: str | torch.device) -> torch.dtype:
     if known[wanted] == torch.bfloat16 and best_dtype(device) == torch.float16:
         raise ValueError(f"{torch.cuda.get_device_name(device)} has no bfloat16: use dtype auto, float16 or float32")
     return known[wanted]
+
+
+def worthwhile(model: Any) -> int:
+    """Tokens below which a smaller pass saves no time: it then costs what starting it and reading the weights cost."""
+    width = model.get_output_embeddings().weight.shape[1]
+    return max(48, (2**15 if model.device.type == "cpu" else 2**20) // width)

@@ -23,6 +23,7 @@ from .backbone import (CAPTION_INSTRUCTION, MEMORIZE_INSTRUCTION, RETRIEVE_INSTR
 from .batching import Example, collate, length_bucketed_batches
 from .features import model_inputs
 from .optimization import BatchGradient, new_accelerator, parameter_groups, warmup_cosine
+from .shared_start import inputs_after_start
 from .training_state import TrainingState, fingerprint
 
 
@@ -129,7 +130,10 @@ class TargetLoss(nn.Module):
                features: torch.Tensor | None = None, image_rows: torch.Tensor | None = None) -> torch.Tensor:
         """Logits (B, width, V) at the last `width` positions of input_ids (B, L): targets end every row, so the head is
         needed nowhere else."""
-        inputs = model_inputs(self.backbone, input_ids, attention_mask, features, image_rows)
+        if features is None:
+            inputs = inputs_after_start(self.backbone, input_ids, attention_mask, width)
+        else:
+            inputs = model_inputs(self.backbone, input_ids, attention_mask, features, image_rows)
         return self.model(**inputs, use_cache=False, logits_to_keep=width).logits
 
 

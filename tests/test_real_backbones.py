@@ -26,11 +26,12 @@ from gcr_tutorial.batching import Example, collate
 from gcr_tutorial.decoding import constrained_beam_search, left_pad, trie_search
 from gcr_tutorial.features import grid_positions, image_features, model_inputs
 from gcr_tutorial.pseudo_queries import sample_captions
+from gcr_tutorial.shared_start import shared_start
 from gcr_tutorial.training import (
     Recipe, TargetLoss, fine_tune, memorize_examples, retrieve_examples, retrieve_prompts, target_ids,
 )
 from gcr_tutorial.trie import TrieIndex
-from tiny_backbone import captions
+from tiny_backbone import CountedTokens, captions
 from tiny_data import scratch
 from tiny_families import FAMILIES, UNTIED, checkpoint
 
@@ -128,6 +129,31 @@ def test_pictures_and_questions_in_one_batch_are_as_each_alone(kind):
     summed = sum(torch.nn.functional.cross_entropy(one, torch.tensor(example.target_ids), reduction="sum")
                  for one, example in zip(alone, examples))
     torch.testing.assert_close(loss, summed / 6, rtol=1e-5, atol=1e-5)
+
+
+def test_a_start_that_queries_share_is_evaluated_once_to_the_same_loss_and_gradient(kind, monkeypatch):
+    backbone = fresh(*kind)
+    new = add_tokens(backbone, ["<a_0>", "<a_1>"])
+    adapt(backbone, rank=4, token_ids=new)
+    config = backbone.plain_model.get_decoder().config
+    if kind[0] == "gemma3":
+        config.sliding_window = 64  # the real one is 512 and more; with this checkpoint's 8 nothing would be shared
+    backbone.model.train()
+    queries = [(text, 0) for text in ("a red ball", "two dogs in a park with a kite", "a", "the girl")]
+    batch = collate(retrieve_examples(backbone, queries, [[*new, backbone.end_id]]), backbone.pad_id, None, "cpu")
+    assert shared_start(batch["input_ids"], batch["attention_mask"], 3) >= 7
+    found = []
+    for least in (0, 10**9):
+        monkeypatch.setattr("gcr_tutorial.shared_start.worthwhile", lambda model: least)
+        backbone.model.zero_grad()
+        with CountedTokens(backbone.plain_model.get_decoder()) as counted:
+            loss = TargetLoss(backbone)(**batch)
+        loss.backward()
+        gradient = torch.cat([weight.grad.flatten() for weight in backbone.model.parameters() if weight.grad is not None])
+        found.append((loss.item(), gradient, counted.tokens))
+    (loss, gradient, few), (own_loss, own_gradient, many) = found
+    assert few < many and loss == pytest.approx(own_loss, rel=1e-6)
+    assert (gradient - own_gradient).norm() < 1e-5 * own_gradient.norm()
 
 
 @given(rows=st.lists(st.tuples(st.integers(0, 4), st.integers(1, 6), st.booleans(), st.integers(1, 6)), min_size=1, max_size=4),

@@ -24,3 +24,21 @@ def tiny_backbone(seed: int = 0, **sizes) -> Backbone:
             if weight.ndim > 1:
                 weight *= 0.2 / weight.std()
     return Backbone(model, processor)
+
+
+class CountedTokens:
+    """Within it, `tokens` counts what goes through the first layer of `decoder` (padding included)."""
+
+    def __init__(self, decoder: torch.nn.Module) -> None:
+        self.layer, self.tokens = decoder.layers[0], 0
+
+    def __enter__(self) -> "CountedTokens":
+        self.hook = self.layer.register_forward_pre_hook(self._add, with_kwargs=True)
+        return self
+
+    def _add(self, layer: torch.nn.Module, inputs: tuple, named: dict) -> None:
+        hidden = inputs[0] if inputs else named["hidden_states"]
+        self.tokens += hidden.shape[0] * hidden.shape[1]
+
+    def __exit__(self, *error: object) -> None:
+        self.hook.remove()

@@ -20,12 +20,8 @@ from gcr_tutorial.decoding.frontier import best_first, nth_best
 from gcr_tutorial.decoding.generate_search import _checked
 from gcr_tutorial.decoding.scoring import ChildScorer
 from gcr_tutorial.decoding.token_tree import TokenTree, searching
+from gcr_tutorial.hardware import worthwhile
 from gcr_tutorial.trie import TrieIndex
-
-def worthwhile(model: Any) -> int:
-    """Tokens below which a smaller pass saves no time: it then costs what starting it and reading the weights cost."""
-    width = model.get_output_embeddings().weight.shape[1]
-    return max(48, (2**15 if model.device.type == "cpu" else 2**20) // width)
 
 
 @dataclass
