@@ -14,7 +14,7 @@ from accelerate.utils import DistributedType
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from torch import nn
 
-from . import processes
+from . import processes, sharding
 from .batching import Example
 
 
@@ -50,12 +50,14 @@ def warmup_cosine(warmup: float, total: int) -> Callable[[int], float]:
 
 
 def new_accelerator(device: torch.device, mixed_precision: str) -> Accelerator:
-    """What spreads training over the processes of this run. Raises ValueError for sharded weights (FSDP, DeepSpeed), which
-    could be neither saved nor searched with yet."""
+    """What spreads training over the processes of this run. Raises ValueError for DeepSpeed, and for split weights (FSDP) in
+    float16, whose gradients would have to be rescaled together."""
     accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=mixed_precision)
-    if accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED):
-        raise ValueError(f"{accelerator.distributed_type.value} splits the weights, which is not supported yet: launch with "
-                         "data/accelerate/many_gpus.yaml")
+    if accelerator.distributed_type == DistributedType.DEEPSPEED:
+        raise ValueError("DeepSpeed is not supported: launch with data/accelerate/many_gpus.yaml, or fsdp.yaml to split the "
+                         "weights")
+    if sharding.wanted() and mixed_precision == "fp16":
+        raise ValueError("split weights (FSDP) train in bf16 or float32, not in fp16: add --mixed-precision bf16, or no")
     return accelerator
 
 
@@ -100,7 +102,8 @@ class BatchGradient:
             share = sum(len(example.target_ids) for example in part) / tokens  # 0 for a process that has nothing left
             last = number == self.parts - 1
             with nullcontext() if last else self.accelerator.no_sync(self.model):
-                part_loss = self.model(**self.to_tensors(part or batch[:1])) * share
+                with self.accelerator.autocast():
+                    part_loss = self.model(**self.to_tensors(part or batch[:1])) * share
                 self.accelerator.backward(part_loss * many)  # many: the processes' gradients are averaged
             loss += part_loss.item()
         return processes.total([loss])[0]

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from . import processes
+from . import processes, sharding
 from .adaptation import adapt, finish, tokens_never_read
 from .backbone import (CAPTION_INSTRUCTION, MEMORIZE_INSTRUCTION, RETRIEVE_INSTRUCTION, Backbone, prompt_ids,
                        prompt_text)
@@ -150,17 +150,19 @@ def train(backbone: Backbone, examples: Sequence[Example], *, epochs: int, recip
     same arguments, training goes on from there to the same result. Raises FloatingPointError where the loss is no number,
     MemoryError where not even one example fits, Interrupted after SIGTERM or Ctrl-C.
     """
-    accelerator = new_accelerator(backbone.device, recipe.mixed_precision)
+    device = backbone.device
+    accelerator = new_accelerator(device, recipe.mixed_precision)
     batches = length_bucketed_batches([len(example) for example in examples], recipe.batch_size, epochs, seed)
     loss_model = loss_model or TargetLoss(backbone, recipe.label_smoothing)
-    optimizer = torch.optim.AdamW(parameter_groups(loss_model, recipe.lr, recipe.token_lr, recipe.weight_decay), fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(recipe.warmup, len(batches)))
-    model, optimizer = accelerator.prepare(loss_model, optimizer)
     settings = {"recipe": asdict(replace(recipe, accumulation=1)), "seed": seed, "steps": len(batches),
                 **fingerprint(examples, loss_model)}
-    state = TrainingState(checkpoint, loss_model, optimizer, schedule, accelerator, settings, checkpoint_seconds,
+    trained = sharding.split(loss_model, accelerator.device)  # loss_model itself, unless FSDP was launched
+    optimizer = torch.optim.AdamW(parameter_groups(trained, recipe.lr, recipe.token_lr, recipe.weight_decay), fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(recipe.warmup, len(batches)))
+    model, optimizer = (trained, optimizer) if sharding.wanted() else accelerator.prepare(trained, optimizer)
+    state = TrainingState(checkpoint, trained, optimizer, schedule, accelerator, settings, checkpoint_seconds,
                           checkpoint_steps)
-    gradient = BatchGradient(accelerator, model, lambda part: collate(part, backbone.pad_id, features, backbone.device),
+    gradient = BatchGradient(accelerator, model, lambda part: collate(part, backbone.pad_id, features, accelerator.device),
                              recipe.accumulation)
     torch.manual_seed(seed + processes.rank())  # for dropout, where a backbone has any
     losses = state.restore()
@@ -180,6 +182,7 @@ def train(backbone: Backbone, examples: Sequence[Example], *, epochs: int, recip
             state.after_step(losses)
     model.eval()
     state.save(losses)
+    sharding.join(trained, loss_model, device)
     return losses, state.seconds
 
 

@@ -19,6 +19,7 @@ from torch import nn
 from . import processes
 from .batching import Example
 from .checkpoints import differences, load_checkpoint, save_checkpoint
+from .sharding import part_of, part_of_state, whole
 
 
 class Interrupted(KeyboardInterrupt):
@@ -70,8 +71,8 @@ class TrainingState:
                              "Go on with the same settings, or delete it to start anew")
         with torch.no_grad():
             for name, weight in self.weights.items():
-                weight.copy_(state["weights"][name])
-        self.optimizer.load_state_dict(state["optimizer"])
+                weight.copy_(part_of(state["weights"][name], weight))
+        self.optimizer.load_state_dict(part_of_state(state["optimizer"], self.optimizer))
         self.schedule.load_state_dict(state["schedule"])
         if self.scaler is not None:
             self.scaler.load_state_dict(state["scaler"])
@@ -86,11 +87,12 @@ class TrainingState:
         if self.path is None or len(losses) == self.saved_steps:
             return
         random = processes.gather(_random_state())
+        weights, optimizer = whole({name: w.detach() for name, w in self.weights.items()}), whole(self.optimizer.state_dict())
         if processes.is_main():
             try:
                 save_checkpoint(self.path, {
-                    "settings": self.settings, "weights": {name: w.detach() for name, w in self.weights.items()},
-                    "optimizer": self.optimizer.state_dict(), "schedule": self.schedule.state_dict(),
+                    "settings": self.settings, "weights": weights,
+                    "optimizer": optimizer, "schedule": self.schedule.state_dict(),
                     "scaler": None if self.scaler is None else self.scaler.state_dict(),
                     "random": random, "losses": losses, "seconds": self.seconds})
             except OSError as error:
@@ -101,7 +103,7 @@ class TrainingState:
 
     def check(self, loss: float, norm: torch.Tensor) -> None:
         """Raises FloatingPointError, before the weights are changed, where the loss or the gradient is no number."""
-        unscaled = self.scaler is None  # a scaler skips a step whose gradient is no number itself
+        norm, unscaled = whole(norm), self.scaler is None  # a scaler skips a step whose gradient is no number itself
         if not math.isfinite(loss) or (unscaled and not math.isfinite(norm)):
             kept = f"; the state after step {self.saved_steps} is in {self.path}" if self.saved_steps else ""
             raise FloatingPointError(f"the loss became {loss:.3g} and its gradient {float(norm):.3g}: start anew with a lower "

@@ -50,12 +50,12 @@ def start(arguments, folder: Path, work=_command, **environment) -> multiprocess
     return process
 
 
-def start_many(arguments, folder: Path, count: int = 2, work=_command) -> list[multiprocessing.Process]:
+def start_many(arguments, folder: Path, count: int = 2, work=_command, **environment) -> list[multiprocessing.Process]:
     """The same as `count` processes of one run, as a launcher would start them."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    alike = {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    alike = {**environment, "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     return [start(arguments, folder, work, RANK=str(rank), LOCAL_RANK=str(rank), **alike) for rank in range(count)]
 
 
