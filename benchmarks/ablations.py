@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # works without installing, too
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
+from gcr_tutorial.ablation_plots import ablation_figure  # noqa: E402
 from gcr_tutorial.backbone import load_backbone  # noqa: E402
 from gcr_tutorial.clip_baseline import embed_images, embed_texts, load_clip  # noqa: E402
 from gcr_tutorial.comparison import finished  # noqa: E402
@@ -50,6 +51,8 @@ TRUTHS = {"10, all true": 1.0, "10, none true": 0.0, "10, half true": 0.5}
 COUNTS = {"5 pseudo-queries": 5, "10 pseudo-queries": FEW, "40 pseudo-queries": 40}  # besides the preset's
 UNFILTERED = "20, not chosen by CLIP"
 PSEUDO = ("10 pseudo-queries", *TRUTHS, UNFILTERED, "5 pseudo-queries", "40 pseudo-queries")
+GROUPS = {"steps": (*STEPS, STRUCTURED), "counts": ("no pseudo-queries", *COUNTS, AS_IS),
+          "truths": ("10 pseudo-queries", *TRUTHS)}  # the panels of the figure
 RECALLS = ("R@1", "R@5", "R@10")
 
 
@@ -164,40 +167,14 @@ def text_table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells)
 
 
-def plot(runs: Sequence[dict[str, Any]], file: Path) -> None:
-    """R@1 of each variant with its seeds; R@1 over the number of pseudo-queries; R@1 over the share that is true."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, (steps, counts, truths) = pyplot.subplots(1, 3, figsize=(13, 3.8), width_ratios=(1.3, 1, 1), layout="constrained")
-    names = [name for name in (*STEPS, STRUCTURED) if any(run["variant"] == name for run in runs)]
-    for place, name in enumerate(reversed(names)):
-        values = [run["recall"]["R@1"] for run in runs if run["variant"] == name]
-        steps.barh(place, statistics.fmean(values), color="#9ab8d6", height=0.6)
-        steps.plot(values, [place] * len(values), "o", color="#1f4e79", markersize=5)
-    steps.set_yticks(range(len(names)), list(reversed(names)))
-    steps.set(xlabel="R@1 in percent (dots: seeds)", title="One thing changed")
-    for axis, name_of, key, label in ((counts, ("no pseudo-queries", *COUNTS, AS_IS), "pseudo_queries_an_image",
-                                       "pseudo-queries an image"),
-                                      (truths, ("10 pseudo-queries", *TRUTHS), "true_share", "share that is true of the image")):
-        points = [(run[key], run["recall"]["R@1"]) for run in runs if run["variant"] in name_of and run[key] is not None]
-        axis.plot(*zip(*sorted(points)), "o", color="#1f4e79")
-        axis.set(xlabel=label, ylabel="R@1 in percent", ylim=(0, 100))
-    counts.set_title("How many")
-    truths.set_title("How true (10 an image at most)")
-    for axis in (steps, counts, truths):
-        axis.spines[["top", "right"]].set_visible(False)
-    figure.savefig(file, dpi=110)
-
-
 def write_study(runs: Sequence[dict[str, Any]], wanted: Sequence[tuple[str, int]], out: Path) -> list[dict[str, Any]]:
-    """Write ablations.json with the runs so far; returns its rows."""
+    """Write ablations.json and .png with the runs so far; returns the table's rows."""
     runs = sorted(runs, key=lambda run: wanted.index((run["variant"], run["seed"])))
     rows = table(runs)
     provenance = {"command": "python benchmarks/ablations.py", "runs": f"{len(runs)} of {len(wanted)}"}
-    write_text(out / "ablations.json", json.dumps({"rows": rows, "runs": runs, "provenance": provenance}, indent=1) + "\n")
+    study = {"rows": rows, "runs": runs, "groups": GROUPS, "provenance": provenance}
+    write_text(out / "ablations.json", json.dumps(study, indent=1) + "\n")
+    ablation_figure(study).savefig(out / "ablations.png")
     return rows
 
 
@@ -252,7 +229,6 @@ def main() -> int:
         list(executor.map(work_off, jobs))
     if runs:
         print(text_table(write_study(runs, wanted, out)))
-        plot(runs, out / "ablations.png")
     return 1 if failed else 0
 
 
