@@ -178,11 +178,11 @@ def write_study(runs: Sequence[dict[str, Any]], wanted: Sequence[tuple[str, int]
     return rows
 
 
-def wanted_runs(seeds: int, pseudo_seeds: int) -> list[tuple[str, int]]:
+def wanted_runs(seeds: int, pseudo_seeds: int, structured_seeds: int) -> list[tuple[str, int]]:
     """(variant, seed) in the order in which they are worth having."""
     return ([(name, seed) for name in STEPS for seed in range(seeds)]
             + [(name, seed) for seed in range(pseudo_seeds) for name in PSEUDO]
-            + [(STRUCTURED, seed) for seed in range(seeds)])
+            + [(STRUCTURED, seed) for seed in range(structured_seeds)])
 
 
 def main() -> int:
@@ -190,22 +190,24 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="small and short: shows that it works, measures nothing")
     parser.add_argument("--seeds", type=int, default=3, help="of the steps (default 3)")
     parser.add_argument("--pseudo-seeds", type=int, default=1, help="of the pseudo-query variants (default 1)")
+    parser.add_argument("--structured-seeds", type=int, default=3, help="of the recipe as it is, structured (default 3)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at once (default: one a core)")
     parser.add_argument("--work", type=Path, help="where the runs go (default runs/ablations)")
     parser.add_argument("--out", type=Path, help="folder of ablations.json and .png (default data/studies; --quick: --work)")
     parser.add_argument("--one", nargs=2, metavar=("VARIANT", "SEED"), help=argparse.SUPPRESS)  # in a process of its own
     arguments = parser.parse_args()
-    if min(arguments.seeds, arguments.jobs) < 1 or arguments.pseudo_seeds < 0:
-        parser.error("--seeds and --jobs must be at least 1, --pseudo-seeds at least 0")
+    if min(arguments.seeds, arguments.jobs) < 1 or min(arguments.pseudo_seeds, arguments.structured_seeds) < 0:
+        parser.error("--seeds and --jobs must be at least 1, the other numbers at least 0")
     work = (arguments.work or ROOT / "runs" / ("ablations-quick" if arguments.quick else "ablations")).resolve()
     if arguments.one:
         print(json.dumps(one(arguments.one[0], int(arguments.one[1]), work, arguments.quick)))
         return 0
     work.mkdir(parents=True, exist_ok=True)
     out = arguments.out or (work if arguments.quick else data_dir() / "studies")
-    seeds = min(2, arguments.seeds) if arguments.quick else arguments.seeds
+    seeds = [min(most, 2) if arguments.quick else most
+             for most in (arguments.seeds, arguments.pseudo_seeds, arguments.structured_seeds)]
     threads, begun = max(1, (os.cpu_count() or 1) // arguments.jobs), time.monotonic()
-    wanted, failed = wanted_runs(seeds, arguments.pseudo_seeds), []
+    wanted, failed = wanted_runs(*seeds), []
     runs = [run for run in still_true(out / "ablations.json", arguments.quick) if (run["variant"], run["seed"]) in wanted]
     jobs, before = [job for job in wanted if job not in {(run["variant"], run["seed"]) for run in runs}], len(runs)
     print(f"{len(wanted)} runs, {before} of them in {out / 'ablations.json'} already", flush=True)
