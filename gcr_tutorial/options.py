@@ -29,6 +29,8 @@ def add_recipe_options(command: argparse.ArgumentParser) -> None:
     pseudo.add_argument("--pseudo-queries", type=int, metavar="K", help="captions the model writes for each uncaptioned image")
     pseudo.add_argument("--no-pseudo-queries", dest="pseudo_queries", action="store_const", const=0,
                         help="learn to retrieve from people's captions alone")
+    command.add_argument("--pseudo-samples", type=int, metavar="N", help="captions it writes to choose those K from by CLIP's "
+                         "agreement with the image (default: the preset's, or 2 K; K or fewer: no choice is made)")
     memorize = command.add_mutually_exclusive_group()
     memorize.add_argument("--memorize-epochs", type=int, metavar="N", help="default: the preset's")
     memorize.add_argument("--no-memorize", dest="memorize_epochs", action="store_const", const=0,
@@ -46,7 +48,7 @@ def what_to_run(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, str]
     from .corpus import ImageCaptionCorpus
     from .presets import get_preset
 
-    for name in ("pseudo_queries", "checkpoint_seconds", "checkpoint_steps"):
+    for name in ("pseudo_queries", "pseudo_samples", "checkpoint_seconds", "checkpoint_steps"):
         if (value := getattr(arguments, name)) is not None and not value >= (least := int(name == "checkpoint_steps")):
             raise ValueError(f"--{name.replace('_', '-')} {value}: give {least} or more")
     preset = get_preset(arguments.preset)
@@ -60,6 +62,8 @@ def what_to_run(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, str]
     preset = replace(preset, recipe=recipe)
     if arguments.pseudo_queries is not None:
         preset = replace(preset, pseudo_queries=arguments.pseudo_queries, pseudo_samples=2 * arguments.pseudo_queries)
+    if arguments.pseudo_samples is not None:
+        preset = replace(preset, pseudo_samples=arguments.pseudo_samples)
     if arguments.karpathy:
         if not arguments.images:
             raise ValueError("--karpathy needs --images: the folder that holds its pictures")

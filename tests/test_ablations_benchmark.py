@@ -25,7 +25,8 @@ def script():
 
 def test_each_variant_changes_one_thing(script):
     tiny = get_preset("tiny")
-    assert script.variant_preset(script.AS_IS, tiny) == script.variant_preset(script.STRUCTURED, tiny) == tiny
+    for name in (script.AS_IS, script.STRUCTURED, script.UNFILTERED):  # the last one's pseudo-queries differ, see below
+        assert script.variant_preset(name, tiny) == tiny
     assert script.variant_preset("no memorize step", tiny) == replace(tiny, recipe=replace(tiny.recipe, memorize_epochs=0))
     assert script.variant_preset("joint schedule", tiny) == replace(tiny, recipe=replace(tiny.recipe, schedule="joint"))
     assert script.variant_preset("no pseudo-queries", tiny) == replace(tiny, pseudo_queries=0)

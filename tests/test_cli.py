@@ -150,6 +150,15 @@ def test_each_ablation_is_an_option(run_arguments, options, changes, pseudo_quer
     assert preset.recipe == replace(get_preset("tiny").recipe, **changes) and preset.pseudo_queries == pseudo_queries
 
 
+@pytest.mark.parametrize("options, wanted", [([], (20, 64)), (["--pseudo-queries", "5"], (5, 10)),
+                                             (["--pseudo-samples", "0"], (20, 0)),
+                                             (["--pseudo-queries", "5", "--pseudo-samples", "30"], (5, 30))])
+def test_how_many_captions_clip_chooses_from_is_an_option(run_arguments, options, wanted):
+    command("run", *SIZES, *options)
+    [(_, preset, _)] = run_arguments
+    assert (preset.pseudo_queries, preset.pseudo_samples) == wanted
+
+
 def test_how_to_keep_reaches_the_run(run_arguments):
     command("run", *SIZES, "--resume", "--checkpoint-seconds", "5", "--checkpoint-steps", "20")
     command("run", *SIZES)
