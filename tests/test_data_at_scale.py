@@ -123,6 +123,7 @@ def test_words_beside_raw_captions_take_no_memory(tmp_path):
 @settings(max_examples=60, deadline=None)
 @given(name=st.lists(st.sampled_from(["a", "b.jpg", "..", ".", "/", "sub", "link", "outside", ""]), max_size=5).map("/".join))
 @example(name="link/b.jpg")
+@example(name="/b.jpg")
 @example(name="../b.jpg")
 @example(name="sub/../../outside/b.jpg")
 def test_no_path_in_a_data_set_leads_out_of_its_folder(tmp_path_factory, name):
