@@ -56,9 +56,8 @@ class _Folder:
 
     def has(self, name: str) -> bool:
         """Whether `name` is a file there. Raises ValueError where it leads out of the folder."""
-        parent, _, last = name.rpartition("/")
-        if name.startswith("/"):
-            resolve_inside(self.folder, name)  # refuses it: "/b.jpg" is not the folder's own b.jpg
+        start, slash, last = name.rpartition("/")
+        parent = start or slash  # "" is the folder itself; "/", the root, is not
         if parent not in self.listed:
             self.listed[parent] = self._list(parent)
         if last in self.listed[parent]:
