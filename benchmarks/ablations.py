@@ -1,13 +1,15 @@
 """What each part of the recipe is worth: `run` with one thing changed at a time, over several seeds.
 
 Two groups. *Steps*: the recipe as it is, without the memorize step, without pseudo-queries, with the joint schedule, with
-pseudo-queries that CLIP did not choose; and the recipe as it is with structured identifiers, for its spread. *Pseudo-queries*: how recall depends on how many an image
-gets (K) and on the share of them that is true of it; all are sampled from the model, 64 an image, those first that CLIP
-finds most fitting, and the Picturebook's parser knows which are true. All variants take about as many optimizer steps.
+pseudo-queries that CLIP did not choose; and the recipe as it is with structured identifiers, for its spread.
+*Pseudo-queries*: how recall depends on how many an image gets (K) and on the share of them that is true of it; all are
+sampled from the model, 64 an image, those first that CLIP finds most fitting, and the Picturebook's parser knows which are
+true. All variants take about as many optimizer steps.
 
-`python benchmarks/ablations.py` works on as many runs at once as there are cores, one thread each: hours on two cores. Runs that
-ablations.json holds already, with today's settings and weights, are not made again. `--quick`: small pictures' worth of work, two seeds: shows that it
-works, measures nothing. Writes ablations.json (notebooks 04 and 06 read data/studies/ablations.json) and ablations.png.
+`python benchmarks/ablations.py` works on as many runs at once as there are cores, one thread each: hours on two cores. Runs
+that ablations.json holds already, with today's settings and weights, are not made again. `--quick`: small pictures' worth of
+work, two seeds: shows that it works, measures nothing. Writes ablations.json (notebooks 04 and 06 read
+data/studies/ablations.json) and ablations.png.
 """
 
 from __future__ import annotations

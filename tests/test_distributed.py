@@ -53,6 +53,30 @@ def assert_same_run(one: Path, two: Path) -> None:
         torch.testing.assert_close(others[name], weight, rtol=1e-3, atol=1e-4)
 
 
+def all_end_well(started: list, folder: Path) -> None:
+    """Wait for the processes, whose errors go to `folder`."""
+    for process in started:
+        process.join()
+    assert all(process.exitcode == 0 for process in started), [file.read_text() for file in folder.glob("err*")]
+
+
+def stopped_while_retrieving(many: list, number: int, folder: Path) -> None:
+    """SIGTERM to one of the two processes of a run in `folder` once its second stage is saved: both end by it."""
+    while not list((folder / "run").glob("checkpoints/training/1_*")) and all(process.is_alive() for process in many):
+        time.sleep(0.01)
+    os.kill(many[number].pid, signal.SIGTERM)
+    for process in many:
+        process.join()
+    assert [process.exitcode for process in many] == [143, 143], (folder / "err0.txt").read_text()
+
+
+def launch(config: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess:
+    """`accelerate launch` with a shipped configuration, in `folder`."""
+    environment = os.environ | {"GCR_DATA": str(data_folder()), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(CONFIGS / f"{config}.yaml"), *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
 def held(model: torch.nn.Module) -> float:
     """The share of the model's weights that this process holds while it trains."""
     weights = list(model.parameters())
@@ -96,9 +120,7 @@ def classify_here(batch_size: int, accumulation: int, file: str) -> None:
 def test_a_classifiers_losses_do_not_depend_on_it_either(tmp_path):
     started = [start([4, 1, "alone"], tmp_path, classify_here), *start_many([4, 1, "two"], tmp_path, 2, classify_here),
                *start_many([4, 1, "split"], tmp_path, 2, classify_here, ACCELERATE_USE_FSDP="true")]
-    for process in started:
-        process.join()
-    assert all(process.exitcode == 0 for process in started), [file.read_text() for file in tmp_path.glob("err*")]
+    all_end_well(started, tmp_path)
     losses = {file.stem: json.loads(file.read_text()) for file in tmp_path.glob("*.json")}
     assert len(losses["alone0"]) == 12 and losses["alone0"][-1] < losses["alone0"][0]
     for name in ("two0", "two1", "split0", "split1"):
@@ -109,9 +131,7 @@ def test_losses_do_not_depend_on_the_number_of_processes(tmp_path):
     """At the same effective batch, to 1e-5. Batches of 6 of 19 leave one over: a process and a part have nothing to do."""
     started = [start([6, 1, "alone"], tmp_path, train_here), *start_many([6, 1, "two"], tmp_path, 2, train_here),
                *start_many([6, 2, "parts"], tmp_path, 2, train_here)]
-    for process in started:
-        process.join()
-    assert all(process.exitcode == 0 for process in started), [file.read_text() for file in tmp_path.glob("err*")]
+    all_end_well(started, tmp_path)
     losses = {file.stem: json.loads(file.read_text()) for file in tmp_path.glob("*.json")}
     assert set(losses) == {"alone0", "two0", "two1", "parts0", "parts1"}
     assert len(losses["alone0"]) == 12 and losses["alone0"][-1] < losses["alone0"][0]
@@ -126,9 +146,7 @@ def test_split_weights_learn_what_whole_ones_do(tmp_path, trainable):
     started = [start([6, 1, "alone", trainable], tmp_path, train_here),
                *start_many([6, 1, "split", trainable], tmp_path, **split),
                *start_many([6, 2, "parts", trainable], tmp_path, **split)]
-    for process in started:
-        process.join()
-    assert all(process.exitcode == 0 for process in started), [file.read_text() for file in tmp_path.glob("err*")]
+    all_end_well(started, tmp_path)
     shares = {file.stem: float(file.read_text()) for file in tmp_path.glob("*[01].txt") if "err" not in file.stem}
     assert shares.pop("alone0") == 1 and len(shares) == 4 and all(0.4 < share < 0.6 for share in shares.values()), shares
     losses, weights = json.loads((tmp_path / "alone0.json").read_text()), load_file(tmp_path / "alone0.safetensors")
@@ -144,30 +162,18 @@ def test_split_weights_learn_what_whole_ones_do(tmp_path, trainable):
 def test_a_split_run_stopped_on_the_way_goes_on_alone_or_split(alone, tmp_path):
     """What FSDP saves is whole: one process takes it up, or two that split it again, and both end as the one did."""
     many = start_many([*RUN, "--out", "run", "--checkpoint-steps", "1"], tmp_path, ACCELERATE_USE_FSDP="true")
-    while not list((tmp_path / "run").glob("checkpoints/training/1_*")) and all(process.is_alive() for process in many):
-        time.sleep(0.01)
-    os.kill(many[0].pid, signal.SIGTERM)
-    for process in many:
-        process.join()
-    assert [process.exitcode for process in many] == [143, 143], (tmp_path / "err0.txt").read_text()
+    stopped_while_retrieving(many, 0, tmp_path)
     shutil.copytree(tmp_path / "run", tmp_path / "again")
     for name, go_on in (("run", lambda *its: [start(*its)]), ("again", partial(start_many, ACCELERATE_USE_FSDP="true"))):
         started = go_on([*RUN, "--out", name, "--resume"], tmp_path)
-        for process in started:
-            process.join()
-        assert all(process.exitcode == 0 for process in started), [file.read_text() for file in tmp_path.glob("err*")]
+        all_end_well(started, tmp_path)
         assert_same_run(alone, tmp_path / name)
 
 
 def test_two_processes_stopped_once_do_what_one_does(alone, tmp_path):
     """Interrupted on the way by SIGTERM to one of them only: both end at the same step, and both go on."""
     many = start_many([*RUN, "--out", "run", "--checkpoint-steps", "1"], tmp_path)
-    while not list((tmp_path / "run").glob("checkpoints/training/1_*")) and all(process.is_alive() for process in many):
-        time.sleep(0.01)
-    os.kill(many[1].pid, signal.SIGTERM)
-    for process in many:
-        process.join()
-    assert [process.exitcode for process in many] == [143, 143], (tmp_path / "err0.txt").read_text()
+    stopped_while_retrieving(many, 1, tmp_path)
     assert "after step" in (tmp_path / "err0.txt").read_text()
     many = start_many([*RUN, "--out", "run", "--resume", "--accumulation", "2"], tmp_path)
     for process in many:
@@ -202,28 +208,22 @@ def test_the_main_process_goes_first(monkeypatch, rank, order):
 @pytest.mark.soak
 def test_accelerate_launch_with_the_shipped_fsdp_configuration(alone, tmp_path):
     """On two processes without GPUs instead of four with one each."""
-    environment = os.environ | {"GCR_DATA": str(data_folder()), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(CONFIGS / "fsdp.yaml"),
-               "--num_processes", "2", "--gpu_ids=-1,-1", "-m", "gcr_tutorial"]
-    done = subprocess.run([*command, *RUN, "--out", "run"], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    command = ["--num_processes", "2", "--gpu_ids=-1,-1", "-m", "gcr_tutorial", *RUN]
+    done = launch("fsdp", *command, "--out", "run", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert_same_run(alone, tmp_path / "run")
-    done = subprocess.run([*command, *RUN, "--mixed-precision", "fp16"], cwd=tmp_path, env=environment, capture_output=True,
-                          text=True)
+    done = launch("fsdp", *command, "--mixed-precision", "fp16", folder=tmp_path)
     assert done.returncode != 0 and "add --mixed-precision bf16" in done.stderr
 
 
 @pytest.mark.soak
 def test_accelerate_launch_with_the_shipped_configuration(alone, tmp_path):
-    environment = os.environ | {"GCR_DATA": str(data_folder()), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(CONFIGS / "cpu.yaml"),
-               "-m", "gcr_tutorial"]
-    done = subprocess.run([*command, *RUN, "--out", "run"], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    command = ["-m", "gcr_tutorial", *RUN, "--out", "run"]
+    done = launch("cpu", *command, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("written: ") == 1
     assert_same_run(alone, tmp_path / "run")
-    done = subprocess.run([*command, *RUN, "--out", "run", "--resume", "--lr", "1"], cwd=tmp_path, env=environment,
-                          capture_output=True, text=True)
+    done = launch("cpu", *command, "--resume", "--lr", "1", folder=tmp_path)
     assert done.returncode != 0 and "error: " in done.stderr and "preset.recipe.lr was 0.003 and is 1.0" in done.stderr
 
 
