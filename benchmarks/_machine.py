@@ -17,5 +17,11 @@ def machine(**more: Any) -> dict[str, Any]:
     except OSError:
         pass  # not Linux
     load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else -1.0
-    return {"cpu": name, "cores": os.cpu_count() or 1, "load_before": load, "system": platform.platform(),
-            "python": platform.python_version(), **more}
+    return {
+        "cpu": name,
+        "cores": os.cpu_count() or 1,
+        "load_before": load,
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        **more,
+    }

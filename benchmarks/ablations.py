@@ -53,8 +53,11 @@ STRUCTURED = "structured, as it is"
 TRUTHS = {"10, all true": 1.0, "10, none true": 0.0, "10, half true": 0.5}
 COUNTS = {"5 pseudo-queries": 5, "10 pseudo-queries": FEW, "40 pseudo-queries": 40}  # besides the preset's
 PSEUDO = ("10 pseudo-queries", *TRUTHS, "5 pseudo-queries", "40 pseudo-queries")
-GROUPS = {"steps": (*STEPS, STRUCTURED), "counts": ("no pseudo-queries", *COUNTS, AS_IS),
-          "truths": ("10 pseudo-queries", *TRUTHS)}  # the panels of the figure
+GROUPS = {
+    "steps": (*STEPS, STRUCTURED),
+    "counts": ("no pseudo-queries", *COUNTS, AS_IS),
+    "truths": ("10 pseudo-queries", *TRUTHS),
+}  # the panels of the figure
 RECALLS = ("R@1", "R@5", "R@10")
 
 
@@ -90,7 +93,7 @@ def chosen(name: str, count: int, pool: Sequence[str], is_true: Callable[[str], 
         return list(pool[:count])
     true = [text for text in pool if is_true(text)]
     n_true = round(TRUTHS[name] * count)
-    return true[:n_true] + [text for text in pool if text not in true][:count - n_true]
+    return true[:n_true] + [text for text in pool if text not in true][: count - n_true]
 
 
 def what_all_learn(quick: bool) -> tuple[Preset, ImageCaptionCorpus]:
@@ -119,8 +122,14 @@ def still_true(file: Path, quick: bool) -> list[dict[str, Any]]:
     except (FileNotFoundError, ValueError, KeyError):
         return []
     preset, corpus = what_all_learn(quick)
-    return [run for run in runs if run["settings_crc32"] == checksum(settings_of(
-        corpus, variant_preset(run["variant"], preset), kind_of(run["variant"]), "karpathy", run["seed"]))]
+    return [
+        run
+        for run in runs
+        if run["settings_crc32"]
+        == checksum(
+            settings_of(corpus, variant_preset(run["variant"], preset), kind_of(run["variant"]), "karpathy", run["seed"])
+        )
+    ]
 
 
 def one(name: str, seed: int, work: Path, quick: bool) -> dict[str, Any]:
@@ -129,21 +138,39 @@ def one(name: str, seed: int, work: Path, quick: bool) -> dict[str, Any]:
     task, out = make_task(corpus, "karpathy", seed), work / f"{name.replace(', ', '-').replace(' ', '-')}-{seed}"
     changed = variant_preset(name, preset)
     pool = sampled(corpus, task, preset, seed, work / f"sampled-{seed}.json")
-    texts = [chosen(name, changed.pseudo_queries, pool_of_one, partial(corpus.is_true, i=image))
-             for pool_of_one, image in zip(pool, task.uncaptioned)]
+    texts = [
+        chosen(name, changed.pseudo_queries, pool_of_one, partial(corpus.is_true, i=image))
+        for pool_of_one, image in zip(pool, task.uncaptioned)
+    ]
     identifier = kind_of(name)
     settings = settings_of(corpus, changed, identifier, "karpathy", seed)
     results = finished(out, settings)
     if results is None:
         key = {setting: value for setting, value in settings.items() if setting != "identifier"}
         write_text(work / f"{out.name}.json", json.dumps({"settings": key, "seconds": 0.0, "texts": texts}))
-        results = run(corpus, changed, identifier=identifier, seed=seed, out=out, resume=True,
-                      pseudo_store=work / f"{out.name}.json", progress=lambda line: None)
+        results = run(
+            corpus,
+            changed,
+            identifier=identifier,
+            seed=seed,
+            out=out,
+            resume=True,
+            pseudo_store=work / f"{out.name}.json",
+            progress=lambda line: None,
+        )
     steps = sum(results["seconds"].get(stage, 0.0) for stage in ("memorize", "retrieve", "joint"))
-    return {"variant": name, "identifier": identifier, "seed": seed, "recall": results["recall"],
-            "valid_rate": results["valid_rate"], "bm25": results["baselines"]["bm25"],
-            "pseudo_queries_an_image": round(results["n_pseudo_queries"] / len(task.uncaptioned), 2),
-            "true_share": results["pseudo_true_share"], "training_seconds": round(steps, 1), "settings_crc32": checksum(settings)}
+    return {
+        "variant": name,
+        "identifier": identifier,
+        "seed": seed,
+        "recall": results["recall"],
+        "valid_rate": results["valid_rate"],
+        "bm25": results["baselines"]["bm25"],
+        "pseudo_queries_an_image": round(results["n_pseudo_queries"] / len(task.uncaptioned), 2),
+        "true_share": results["pseudo_true_share"],
+        "training_seconds": round(steps, 1),
+        "settings_crc32": checksum(settings),
+    }
 
 
 def table(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -155,10 +182,17 @@ def table(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             recall = {key: statistics.fmean(run["recall"][key] for run in same) for key in RECALLS}
             first = [run["recall"]["R@1"] for run in same]
             shares = [run["true_share"] for run in same if run["true_share"] is not None]
-            rows.append({"variant": name, "seeds": len(same), **{key: round(value, 1) for key, value in recall.items()},
-                         "R@1 from": round(min(first), 1), "to": round(max(first), 1),
-                         "pseudo-queries": round(statistics.fmean(run["pseudo_queries_an_image"] for run in same), 1),
-                         "true %": round(100 * statistics.fmean(shares), 1) if shares else "-"})
+            rows.append(
+                {
+                    "variant": name,
+                    "seeds": len(same),
+                    **{key: round(value, 1) for key, value in recall.items()},
+                    "R@1 from": round(min(first), 1),
+                    "to": round(max(first), 1),
+                    "pseudo-queries": round(statistics.fmean(run["pseudo_queries_an_image"] for run in same), 1),
+                    "true %": round(100 * statistics.fmean(shares), 1) if shares else "-",
+                }
+            )
     return rows
 
 
@@ -182,9 +216,11 @@ def write_study(runs: Sequence[dict[str, Any]], wanted: Sequence[tuple[str, int]
 
 def wanted_runs(seeds: int, pseudo_seeds: int, structured_seeds: int) -> list[tuple[str, int]]:
     """(variant, seed) in the order in which they are worth having."""
-    return ([(name, seed) for name in STEPS for seed in range(seeds)]
-            + [(name, seed) for seed in range(pseudo_seeds) for name in PSEUDO]
-            + [(STRUCTURED, seed) for seed in range(structured_seeds)])
+    return (
+        [(name, seed) for name in STEPS for seed in range(seeds)]
+        + [(name, seed) for seed in range(pseudo_seeds) for name in PSEUDO]
+        + [(STRUCTURED, seed) for seed in range(structured_seeds)]
+    )
 
 
 def main() -> int:
@@ -206,8 +242,10 @@ def main() -> int:
         return 0
     work.mkdir(parents=True, exist_ok=True)
     out = arguments.out or (work if arguments.quick else data_dir() / "studies")
-    seeds = [min(most, 2) if arguments.quick else most
-             for most in (arguments.seeds, arguments.pseudo_seeds, arguments.structured_seeds)]
+    seeds = [
+        min(most, 2) if arguments.quick else most
+        for most in (arguments.seeds, arguments.pseudo_seeds, arguments.structured_seeds)
+    ]
     threads, begun = max(1, (os.cpu_count() or 1) // arguments.jobs), time.monotonic()
     wanted, failed = wanted_runs(*seeds), []
     runs = [run for run in still_true(out / "ablations.json", arguments.quick) if (run["variant"], run["seed"]) in wanted]
@@ -217,8 +255,12 @@ def main() -> int:
     def work_off(job: tuple[str, int]) -> None:
         name, seed = job
         command = [sys.executable, __file__, "--one", name, str(seed), "--work", str(work)]
-        made = subprocess.run(command + ["--quick"] * arguments.quick, capture_output=True, text=True,
-                              env={**os.environ, "OMP_NUM_THREADS": str(threads)})
+        made = subprocess.run(
+            command + ["--quick"] * arguments.quick,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+        )
         if made.returncode:
             failed.append(job)
             print(f"{name}, seed {seed}: FAILED\n{made.stderr[-2000:]}", flush=True)
@@ -226,8 +268,11 @@ def main() -> int:
         runs.append(json.loads(made.stdout.splitlines()[-1]))
         write_study(runs, wanted, out)
         minutes = (time.monotonic() - begun) / 60
-        print(f"{len(runs)} of {len(wanted)}: {name}, seed {seed}: R@1 {runs[-1]['recall']['R@1']:.1f}; {minutes:.0f} min, about "
-              f"{minutes / (len(runs) - before) * (len(wanted) - len(runs)):.0f} left", flush=True)
+        print(
+            f"{len(runs)} of {len(wanted)}: {name}, seed {seed}: R@1 {runs[-1]['recall']['R@1']:.1f}; {minutes:.0f} min, about "
+            f"{minutes / (len(runs) - before) * (len(wanted) - len(runs)):.0f} left",
+            flush=True,
+        )
 
     with ThreadPoolExecutor(arguments.jobs) as executor:
         list(executor.map(work_off, jobs))

@@ -73,8 +73,17 @@ def make_split_file(folder: Path, n: int) -> None:
             sentences.append({"tokens": said, "raw": " ".join(said) + ".", "imgid": i, "sentid": 5 * i + j})
         name = f"COCO_{part}_{i:012d}.jpg"
         (folder / "images" / part / name).touch()
-        images.append({"filepath": part, "sentids": list(range(5 * i, 5 * i + 5)), "filename": name, "imgid": i, "split": split,
-                       "sentences": sentences, "cocoid": i})
+        images.append(
+            {
+                "filepath": part,
+                "sentids": list(range(5 * i, 5 * i + 5)),
+                "filename": name,
+                "imgid": i,
+                "split": split,
+                "sentences": sentences,
+                "cocoid": i,
+            }
+        )
     (folder / "dataset_coco.json").write_text(json.dumps({"images": images, "dataset": "coco"}))
 
 
@@ -130,16 +139,27 @@ def in_own_process(kind: str, workers: int, n: int, folder: Path) -> dict[str, A
 def markdown(report: dict[str, Any]) -> str:
     """The table for people."""
     about = report["machine"]
-    out = ["# Pictures at scale", "",
-           f"{about['cpu']}, {about['cores']} cores, load {about['load_before']} before; Python {about['python']}, Pillow "
-           f"{about['pillow']}. {report['images']:,} images, {report['repeats']} interleaved repeats: medians. Images a processor "
-           "second count what this work used, whatever else ran.", "",
-           "| collection | workers | images/s | images a processor second | peak MiB, workers included |", "|---|---:|---:|---:|---:|"]
-    out += [f"| {row['collection']}, {row['pixels']} px | {row['workers']} | {row['images_per_s']:.1f} | "
-            f"{row['images_per_processor_s']:.1f} | {row['peak_mib']:.0f} |" for row in report["rows"]]
+    out = [
+        "# Pictures at scale",
+        "",
+        f"{about['cpu']}, {about['cores']} cores, load {about['load_before']} before; Python {about['python']}, Pillow "
+        f"{about['pillow']}. {report['images']:,} images, {report['repeats']} interleaved repeats: medians. Images a processor "
+        "second count what this work used, whatever else ran.",
+        "",
+        "| collection | workers | images/s | images a processor second | peak MiB, workers included |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    out += [
+        f"| {row['collection']}, {row['pixels']} px | {row['workers']} | {row['images_per_s']:.1f} | "
+        f"{row['images_per_processor_s']:.1f} | {row['peak_mib']:.0f} |"
+        for row in report["rows"]
+    ]
     coco = report["split_file"]
-    out += ["", f"A split file of {coco['entries']:,} entries ({coco['mib']} MiB): {coco['processor_seconds']:.1f} processor seconds, "
-            f"peak {coco['peak_mib']:.0f} MiB. Everything must stay under {LIMIT_MIB:,} MiB."]
+    out += [
+        "",
+        f"A split file of {coco['entries']:,} entries ({coco['mib']} MiB): {coco['processor_seconds']:.1f} processor seconds, "
+        f"peak {coco['peak_mib']:.0f} MiB. Everything must stay under {LIMIT_MIB:,} MiB.",
+    ]
     return "\n".join(out) + "\n"
 
 
@@ -161,29 +181,50 @@ def main() -> int:
         parser.error("numbers must be at least 1")
     if arguments.quick:
         arguments.images, arguments.entries = 600, 5000
-    about, found = machine(cores=usable_cores(), pillow=PIL.__version__), {(kind, workers): [] for kind in SIZES for workers in WORKERS}
+    about, found = (
+        machine(cores=usable_cores(), pillow=PIL.__version__),
+        {(kind, workers): [] for kind in SIZES for workers in WORKERS},
+    )
     with tempfile.TemporaryDirectory(prefix="gcr_data_") as scratch:
-        print(f"making {arguments.images:,} JPEG files and a split file of {arguments.entries:,} entries in {scratch}", flush=True)
+        print(
+            f"making {arguments.images:,} JPEG files and a split file of {arguments.entries:,} entries in {scratch}", flush=True
+        )
         folders = {"Picturebook": Path(scratch), "JPEG files": Path(scratch, "photos"), "split file": Path(scratch, "coco")}
         make_jpegs(folders["JPEG files"], arguments.images)
         make_split_file(folders["split file"], arguments.entries)
         mib = round((folders["split file"] / "dataset_coco.json").stat().st_size / 2**20, 1)
-        for repeat in range(arguments.repeats):
+        for _repeat in range(arguments.repeats):
             for kind, workers in found:
                 once = in_own_process(kind, workers, arguments.images, folders[kind])
                 found[kind, workers].append(once)
-                print(f"{kind}, {workers} workers: {arguments.images / once['seconds']:.1f} images/s, {once['peak_mib']:.0f} MiB",
-                      flush=True)
+                print(
+                    f"{kind}, {workers} workers: {arguments.images / once['seconds']:.1f} images/s, {once['peak_mib']:.0f} MiB",
+                    flush=True,
+                )
         coco = in_own_process("split file", 0, 0, folders["split file"])
     rows = []
     for (kind, workers), times in found.items():
-        rates = {f"images_per_{of}s": round(statistics.median(arguments.images / once[f"{of}seconds"]
-                                                              for once in times), 1) for of in ("", "processor_")}
-        rows.append({"collection": kind, "pixels": SIZES[kind], "workers": workers, **rates,
-                     "peak_mib": max(once["peak_mib"] for once in times),
-                     "corpus_seconds": round(statistics.median(once["corpus_seconds"] for once in times), 1)})
-    report = {"machine": about, "images": arguments.images, "repeats": arguments.repeats, "rows": rows,
-              "split_file": {"entries": arguments.entries, "mib": mib, **{k: round(v, 2) for k, v in coco.items()}}}
+        rates = {
+            f"images_per_{of}s": round(statistics.median(arguments.images / once[f"{of}seconds"] for once in times), 1)
+            for of in ("", "processor_")
+        }
+        rows.append(
+            {
+                "collection": kind,
+                "pixels": SIZES[kind],
+                "workers": workers,
+                **rates,
+                "peak_mib": max(once["peak_mib"] for once in times),
+                "corpus_seconds": round(statistics.median(once["corpus_seconds"] for once in times), 1),
+            }
+        )
+    report = {
+        "machine": about,
+        "images": arguments.images,
+        "repeats": arguments.repeats,
+        "rows": rows,
+        "split_file": {"entries": arguments.entries, "mib": mib, **{k: round(v, 2) for k, v in coco.items()}},
+    }
     write_text(arguments.out / "data.json", json.dumps(report, indent=1) + "\n")
     write_text(arguments.out / "data.md", markdown(report))
     print(f"\n{markdown(report)}\nwritten to {arguments.out}/data.json and data.md")

@@ -63,8 +63,11 @@ TOLERANCE = 1e-3  # nats
 def random_model(name: str) -> LlamaForCausalLM:
     """A random model with tied embeddings; its answers are nearly even, which is the worst case for skipping work."""
     torch.manual_seed(0)
-    return LlamaForCausalLM(LlamaConfig(vocab_size=VOCABULARY, tie_word_embeddings=True, max_position_embeddings=512,
-                                        pad_token_id=PAD, **MODELS[name])).eval()
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=VOCABULARY, tie_word_embeddings=True, max_position_embeddings=512, pad_token_id=PAD, **MODELS[name]
+        )
+    ).eval()
 
 
 def real_prompts(n: int) -> list[list[int]]:
@@ -96,7 +99,7 @@ def by_like_length(prompts: Sequence[Sequence[int]], batch_size: int, search: Ca
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     found: dict[int, Any] = {}
     for start in range(0, len(order), batch_size):
-        places = order[start:start + batch_size]
+        places = order[start : start + batch_size]
         found.update(zip(places, search(left_pad([prompts[i] for i in places], PAD))))
     return [found[i] for i in range(len(prompts))]
 
@@ -127,24 +130,37 @@ def prefix_function_side(root: dict, depth: int, leaves: int) -> Callable:
                     node = node.get(token, {}) if isinstance(node, dict) else {}
                 return list(node) if isinstance(node, dict) and node else [END]
 
-            scores = dict(output_scores=True, length_penalty=0.0, early_stopping="never") if beams > 1 else dict(
-                output_logits=True)
-            output = model.generate(**inputs, prefix_allowed_tokens_fn=allowed, generation_config=GenerationConfig(
-                max_new_tokens=depth, num_beams=beams, num_return_sequences=beams, eos_token_id=END, pad_token_id=PAD,
-                return_dict_in_generate=True, **scores))
+            scores = (
+                dict(output_scores=True, length_penalty=0.0, early_stopping="never") if beams > 1 else dict(output_logits=True)
+            )
+            output = model.generate(
+                **inputs,
+                prefix_allowed_tokens_fn=allowed,
+                generation_config=GenerationConfig(
+                    max_new_tokens=depth,
+                    num_beams=beams,
+                    num_return_sequences=beams,
+                    eos_token_id=END,
+                    pad_token_id=PAD,
+                    return_dict_in_generate=True,
+                    **scores,
+                ),
+            )
             answers = output.sequences[:, length:].tolist()
             if beams > 1:
                 totals = output.sequences_scores.tolist()
             else:
                 steps = torch.stack([step.log_softmax(-1) for step in output.logits], 1)  # (B, steps, V)
-                totals = [float(row[range(answer.index(END) + 1), answer[:answer.index(END) + 1]].sum())
-                          for row, answer in zip(steps, answers)]
+                totals = [
+                    float(row[range(answer.index(END) + 1), answer[: answer.index(END) + 1]].sum())
+                    for row, answer in zip(steps, answers)
+                ]
             results = []
             for start in range(0, len(answers), beams):
                 found = {}
-                for answer, total in zip(answers[start:start + beams], totals[start:start + beams]):
+                for answer, total in zip(answers[start : start + beams], totals[start : start + beams]):
                     node: Any = root
-                    for token in answer[:answer.index(END) + 1] if END in answer else []:
+                    for token in answer[: answer.index(END) + 1] if END in answer else []:
                         node = node.get(token) if isinstance(node, dict) else None
                     if isinstance(node, int) and total > -1e8:
                         found.setdefault(node, total)
@@ -159,13 +175,13 @@ def prefix_function_side(root: dict, depth: int, leaves: int) -> Callable:
 def processor_side(trie: TrieIndex) -> Callable:
     """`generate` with our logits processor."""
     return lambda model, prompts, beams, batch_size: by_like_length(
-        prompts, batch_size, lambda inputs: trie_search(model, inputs, trie, beams, pad_id=PAD))
+        prompts, batch_size, lambda inputs: trie_search(model, inputs, trie, beams, pad_id=PAD)
+    )
 
 
 def our_side(trie: TrieIndex) -> Callable:
     """The fast search; it makes its own batches."""
-    return lambda model, prompts, beams, batch_size: constrained_beam_search(
-        model, prompts, trie, beams, batch_size=batch_size)
+    return lambda model, prompts, beams, batch_size: constrained_beam_search(model, prompts, trie, beams, batch_size=batch_size)
 
 
 # ---- measuring
@@ -179,9 +195,11 @@ def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
 
 def peak_mib(work: Callable[[], Any]) -> float:
     """How far the process' memory rises above where it stands now, in MiB; NaN where the system does not tell."""
+
     def status(key: str) -> float:
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(key))
+
     try:
         Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
         before = status("VmRSS")
@@ -228,8 +246,10 @@ def disagreements(found: list, expected: list) -> list[int]:
 
 def trie_share(model, prompts, trie: TrieIndex, beams: int, batch_size: int) -> float:
     """Share of our search's time that goes into the trie and the choice of beams (not the model)."""
-    spent, places = 0.0, [(TrieIndex, "children_of"), (TrieIndex, "sequences_at"), (beam_search, "best_first"),
-                          (beam_search, "nth_best")]
+    spent, places = (
+        0.0,
+        [(TrieIndex, "children_of"), (TrieIndex, "sequences_at"), (beam_search, "best_first"), (beam_search, "nth_best")],
+    )
     own = [getattr(place, name) for place, name in places]
 
     def timed(function):
@@ -238,6 +258,7 @@ def trie_share(model, prompts, trie: TrieIndex, beams: int, batch_size: int) -> 
             took, result = seconds(lambda: function(*arguments))
             spent += took
             return result
+
         return call
 
     try:
@@ -279,8 +300,9 @@ def multiplications(model, tokens: float, scored: float) -> float:
     return tokens * layers + scored * head
 
 
-def measure(name: str, galleries: Sequence[int], beam_counts: Sequence[int], n_queries: int, repeats: int,
-            largest: int) -> list[dict[str, Any]]:
+def measure(
+    name: str, galleries: Sequence[int], beam_counts: Sequence[int], n_queries: int, repeats: int, largest: int
+) -> list[dict[str, Any]]:
     """The rows of the grid for one model."""
     model, prompts, rows = random_model(name), real_prompts(n_queries), []
     sizes: dict[tuple[str, int], int] = {}  # best batch size of (side, beams), found on the first gallery
@@ -292,42 +314,53 @@ def measure(name: str, galleries: Sequence[int], beam_counts: Sequence[int], n_q
         sides = dict(zip(SIDES, (prefix_function_side(held[0], trie.depth, gallery), processor_side(trie), our_side(trie))))
         for beams in beam_counts:
             few = max(1, -(-n_queries // max(1, beams // 10)))  # wide beams take long: fewer queries
-            asked = prompts[:max(min(n_queries, 16), few)]
+            asked = prompts[: max(min(n_queries, 16), few)]
             for side in SIDES:
                 if (side, beams) not in sizes:
                     search = sides[side]
                     search(model, asked[:1], beams, 1)  # warm up
-                    sizes[side, beams] = best_batch_size(lambda size: search(model, asked[:size], beams, size),
-                                                         len(asked), largest)
+                    sizes[side, beams] = best_batch_size(
+                        lambda size: search(model, asked[:size], beams, size), len(asked), largest
+                    )
             times: dict[str, list[float]] = {side: [] for side in SIDES}
             ties, answers = 0, {}
             for repeat in range(repeats):
-                turn = SIDES[repeat % 3:] + SIDES[:repeat % 3]  # nobody is always first
+                turn = SIDES[repeat % 3 :] + SIDES[: repeat % 3]  # nobody is always first
                 for side in turn:
                     took, answers[side] = seconds(lambda: sides[side](model, asked, beams, sizes[side, beams]))
                     times[side].append(len(asked) / took)
                 for side in SIDES[1:]:
                     for i in disagreements(answers[side], answers[SIDES[0]]):
                         if not tied(model, asked[i], trie, beams):
-                            raise SystemExit(f"{name}, {gallery} images, {beams} beams, query {i}: {side!r} found "
-                                             f"{answers[side][i][:3]} ..., {SIDES[0]!r} {answers[SIDES[0]][i][:3]} ...")
+                            raise SystemExit(
+                                f"{name}, {gallery} images, {beams} beams, query {i}: {side!r} found "
+                                f"{answers[side][i][:3]} ..., {SIDES[0]!r} {answers[SIDES[0]][i][:3]} ..."
+                            )
                         ties += 1
             tokens, scored = evaluated_tokens(lambda: sides["ours"](model, asked, beams, sizes["ours", beams]))
             live = min(beams, gallery)
             generated = live * sum(len(prompt) + trie.depth - 1 for prompt in asked)  # each beam has a prompt of its own
             row = {
-                "model": name, "gallery": gallery, "beams": beams, "queries": len(asked),
+                "model": name,
+                "gallery": gallery,
+                "beams": beams,
+                "queries": len(asked),
                 "queries_per_s": {side: summary(times[side]) for side in SIDES},
                 "batch_size": {side: sizes[side, beams] for side in SIDES},
                 "speedup": {side: summary([a / b for a, b in zip(times["ours"], times[side])]) for side in SIDES[:2]},
-                "peak_mib": {side: round(peak_mib(lambda: sides[side](model, asked, beams, sizes[side, beams])))
-                             for side in SIDES},
+                "peak_mib": {
+                    side: round(peak_mib(lambda: sides[side](model, asked, beams, sizes[side, beams]))) for side in SIDES
+                },
                 "tokens_per_query": {"ours": round(tokens / len(asked), 1), "generate": round(generated / len(asked), 1)},
-                "work_saved": round(multiplications(model, generated, live * trie.depth * len(asked))
-                                    / multiplications(model, tokens, scored), 2),
+                "work_saved": round(
+                    multiplications(model, generated, live * trie.depth * len(asked)) / multiplications(model, tokens, scored),
+                    2,
+                ),
                 "trie_share": round(trie_share(model, asked, trie, beams, sizes["ours", beams]), 4),
-                "trie_mib": round(trie.nbytes / 2**20, 2), "dictionary_mib": round(dictionary_mib, 1),
-                "trie_build_s": round(trie_seconds, 2), "excused_ties": ties,
+                "trie_mib": round(trie.nbytes / 2**20, 2),
+                "dictionary_mib": round(dictionary_mib, 1),
+                "trie_build_s": round(trie_seconds, 2),
+                "excused_ties": ties,
             }
             rows.append(row)
             print(line(row), flush=True)
@@ -344,14 +377,19 @@ def line(row: dict[str, Any]) -> str:
     rate, size, faster = row["queries_per_s"], row["batch_size"], row["speedup"]
     rates = "".join(f"{rate[side]['median']:>9.2f} /{size[side]:>3}" for side in SIDES)
     spread = faster[SIDES[0]]
-    return (f"{row['model']:<6}{row['gallery']:>9,}{row['beams']:>6}{rates}{spread['median']:>8.2f}x "
-            f"({spread['least']:.2f}-{spread['greatest']:.2f}){faster[SIDES[1]]['median']:>7.2f}x"
-            f"{row['tokens_per_query']['generate']:>9.0f}{row['tokens_per_query']['ours']:>7.0f}"
-            f"{row['work_saved']:>6.2f}x{row['trie_share']:>8.1%}")
+    return (
+        f"{row['model']:<6}{row['gallery']:>9,}{row['beams']:>6}{rates}{spread['median']:>8.2f}x "
+        f"({spread['least']:.2f}-{spread['greatest']:.2f}){faster[SIDES[1]]['median']:>7.2f}x"
+        f"{row['tokens_per_query']['generate']:>9.0f}{row['tokens_per_query']['ours']:>7.0f}"
+        f"{row['work_saved']:>6.2f}x{row['trie_share']:>8.1%}"
+    )
 
 
-HEADER = (f"{'model':<6}{'gallery':>9}{'beams':>6}" + "".join(f"{side + '/batch':>14}" for side in SIDES)
-          + f"{'vs prefix fn':>21}{'vs proc':>8}{'tokens':>9}{'ours':>7}{'work':>7}{'trie':>8}")
+HEADER = (
+    f"{'model':<6}{'gallery':>9}{'beams':>6}"
+    + "".join(f"{side + '/batch':>14}" for side in SIDES)
+    + f"{'vs prefix fn':>21}{'vs proc':>8}{'tokens':>9}{'ours':>7}{'work':>7}{'trie':>8}"
+)
 
 
 def trained(n_queries: int, repeats: int) -> dict[str, Any] | None:
@@ -373,8 +411,10 @@ def trained(n_queries: int, repeats: int) -> dict[str, Any] | None:
     for k in (1, 10):
         for beams in (1, 10, 50):
             if beams >= k:
-                ways[f"beam search, {beams} beams, top {k}"] = k, lambda b=beams, k=k: constrained_beam_search(
-                    model, prompts, trie, b, k=k)
+                ways[f"beam search, {beams} beams, top {k}"] = (
+                    k,
+                    lambda b=beams, k=k: constrained_beam_search(model, prompts, trie, b, k=k),
+                )
         ways[f"exact_top_k, k = {k}"] = k, lambda k=k: exact_top_k(model, prompts, trie, k, expand=4, batch_size=32).results
     times: dict[str, list[float]] = {way: [] for way in ways}
     for repeat in range(repeats + 1):
@@ -389,10 +429,19 @@ def trained(n_queries: int, repeats: int) -> dict[str, Any] | None:
         exact = answers[f"exact_top_k, k = {k}"]
         same = statistics.mean(len({p for p, _ in a} & {p for p, _ in b}) / k for a, b in zip(answers[way], exact))
         prefixes = (evaluated_tokens(search)[0] - prompt_tokens) / len(prompts)
-        rows.append({"way": way, "k": k, "prefixes_per_query": round(prefixes, 1), "queries_per_s": summary(times[way]),
-                     "of_true_top_k": round(same, 4)})
-        print(f"{way:<32}{prefixes:>8.1f} prefixes a query{rows[-1]['queries_per_s']['median']:>9.1f} queries/s"
-              f"{same:>9.1%} of the true top {k}")
+        rows.append(
+            {
+                "way": way,
+                "k": k,
+                "prefixes_per_query": round(prefixes, 1),
+                "queries_per_s": summary(times[way]),
+                "of_true_top_k": round(same, 4),
+            }
+        )
+        print(
+            f"{way:<32}{prefixes:>8.1f} prefixes a query{rows[-1]['queries_per_s']['median']:>9.1f} queries/s"
+            f"{same:>9.1%} of the true top {k}"
+        )
     for row, hits in zip(truth, answers["exact_top_k, k = 10"]):
         best = np.sort(row)[::-1][:10]
         if not np.allclose(best, [score for _, score in hits], atol=TOLERANCE):
@@ -406,36 +455,56 @@ def trained(n_queries: int, repeats: int) -> dict[str, Any] | None:
 def markdown(report: dict[str, Any]) -> str:
     """The tables for people."""
     about = report["machine"]
-    out = ["# Constrained decoding", "",
-           f"{about['cpu']}, {about['threads']} threads of {about['cores']} cores, load {about['load_before']} before; Python "
-           f"{about['python']}, torch {about['torch']}, transformers {about['transformers']}. Vocabulary {VOCABULARY:,}, "
-           f"float32, random weights, prompts of {report['prompt_tokens']['least']}-{report['prompt_tokens']['greatest']} "
-           f"tokens (mean {report['prompt_tokens']['mean']}; the chat template around 12-word queries). Queries/s: median of "
-           f"{report['repeats']} interleaved repeats; speed-up: median (least-greatest) of the repeats' ratios. Every side at "
-           "its own best batch size; all sides gave the same answers. Work saved: multiplications of generate over ours, "
-           "which is what code that is equally good at multiplying matrices can gain; random weights give nearly even "
-           "scores, so no prefix is ever far enough behind to be skipped.", "",
-           "| model | gallery | beams | prefix fn | processor | ours | ours / prefix fn | ours / processor | tokens a query: "
-           "generate | ours | work saved | peak MiB: prefix fn | ours | trie's share |",
-           "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
+    out = [
+        "# Constrained decoding",
+        "",
+        f"{about['cpu']}, {about['threads']} threads of {about['cores']} cores, load {about['load_before']} before; Python "
+        f"{about['python']}, torch {about['torch']}, transformers {about['transformers']}. Vocabulary {VOCABULARY:,}, "
+        f"float32, random weights, prompts of {report['prompt_tokens']['least']}-{report['prompt_tokens']['greatest']} "
+        f"tokens (mean {report['prompt_tokens']['mean']}; the chat template around 12-word queries). Queries/s: median of "
+        f"{report['repeats']} interleaved repeats; speed-up: median (least-greatest) of the repeats' ratios. Every side at "
+        "its own best batch size; all sides gave the same answers. Work saved: multiplications of generate over ours, "
+        "which is what code that is equally good at multiplying matrices can gain; random weights give nearly even "
+        "scores, so no prefix is ever far enough behind to be skipped.",
+        "",
+        "| model | gallery | beams | prefix fn | processor | ours | ours / prefix fn | ours / processor | tokens a query: "
+        "generate | ours | work saved | peak MiB: prefix fn | ours | trie's share |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
     for row in report["grid"]:
         rate, faster = row["queries_per_s"], row["speedup"]
         one = faster[SIDES[0]]
-        out.append(f"| {row['model']} | {row['gallery']:,} | {row['beams']} | "
-                   + " | ".join(f"{rate[side]['median']:.2f}" for side in SIDES)
-                   + f" | **{one['median']:.2f}** ({one['least']:.2f}-{one['greatest']:.2f}) | {faster[SIDES[1]]['median']:.2f} | "
-                   f"{row['tokens_per_query']['generate']:.0f} | {row['tokens_per_query']['ours']:.0f} | {row['work_saved']:.2f} | "
-                   f"{row['peak_mib']['prefix fn']} | {row['peak_mib']['ours']} | {row['trie_share']:.1%} |")
-    out += ["", "The trie of each gallery in MiB (TrieIndex / nested dictionaries): " + "; ".join(
-        f"{gallery:,}: {row['trie_mib']} / {row['dictionary_mib']}" for gallery, row in
-        {row["gallery"]: row for row in report["grid"]}.items()) + "."]
+        out.append(
+            f"| {row['model']} | {row['gallery']:,} | {row['beams']} | "
+            + " | ".join(f"{rate[side]['median']:.2f}" for side in SIDES)
+            + f" | **{one['median']:.2f}** ({one['least']:.2f}-{one['greatest']:.2f}) | {faster[SIDES[1]]['median']:.2f} | "
+            f"{row['tokens_per_query']['generate']:.0f} | {row['tokens_per_query']['ours']:.0f} | {row['work_saved']:.2f} | "
+            f"{row['peak_mib']['prefix fn']} | {row['peak_mib']['ours']} | {row['trie_share']:.1%} |"
+        )
+    out += [
+        "",
+        "The trie of each gallery in MiB (TrieIndex / nested dictionaries): "
+        + "; ".join(
+            f"{gallery:,}: {row['trie_mib']} / {row['dictionary_mib']}"
+            for gallery, row in {row["gallery"]: row for row in report["grid"]}.items()
+        )
+        + ".",
+    ]
     if report["trained"]:
         found = report["trained"]
-        out += ["", f"The trained tiny retriever ({found['images']:,} images, {found['queries']} queries; exact_top_k checked "
-                f"against every identifier's score on {found['gallery_checked']}):", "",
-                "| search | prefixes evaluated a query | queries/s | of the true top k |", "|---|---:|---:|---:|"]
-        out += [f"| {row['way']} | {row['prefixes_per_query']} | {row['queries_per_s']['median']:.1f} | "
-                f"{row['of_true_top_k']:.1%} |" for row in found["rows"]]
+        out += [
+            "",
+            f"The trained tiny retriever ({found['images']:,} images, {found['queries']} queries; exact_top_k checked "
+            f"against every identifier's score on {found['gallery_checked']}):",
+            "",
+            "| search | prefixes evaluated a query | queries/s | of the true top k |",
+            "|---|---:|---:|---:|",
+        ]
+        out += [
+            f"| {row['way']} | {row['prefixes_per_query']} | {row['queries_per_s']['median']:.1f} | "
+            f"{row['of_true_top_k']:.1%} |"
+            for row in found["rows"]
+        ]
     return "\n".join(out) + "\n"
 
 
@@ -456,11 +525,20 @@ def plot(report: dict[str, Any], path: Path) -> None:
         for side, (color, marker, style) in styles.items():
             rates = [row["queries_per_s"][side] for row in rows]
             middle = [rate["median"] for rate in rates]
-            spread = [[m - rate["least"] for m, rate in zip(middle, rates)], [rate["greatest"] - m for m, rate in zip(middle, rates)]]
+            spread = [
+                [m - rate["least"] for m, rate in zip(middle, rates)],
+                [rate["greatest"] - m for m, rate in zip(middle, rates)],
+            ]
             panel.errorbar(beams, middle, spread, color=color, marker=marker, linestyle=style, label=side, capsize=3)
         for row in rows:
-            panel.annotate(f"{row['speedup']['prefix fn']['median']:.1f}x", (row["beams"], row["queries_per_s"]["ours"]["median"]),
-                           textcoords="offset points", xytext=(0, 8), ha="center", fontsize=9)
+            panel.annotate(
+                f"{row['speedup']['prefix fn']['median']:.1f}x",
+                (row["beams"], row["queries_per_s"]["ours"]["median"]),
+                textcoords="offset points",
+                xytext=(0, 8),
+                ha="center",
+                fontsize=9,
+            )
         panel.set(xscale="log", yscale="log", xlabel="beams", title=f"{name}, {gallery:,} images")
         panel.set_xticks(beams, [str(b) for b in beams])
         panel.margins(y=0.15)
@@ -489,23 +567,41 @@ def main() -> None:
     if arguments.quick:
         arguments.models, arguments.galleries, arguments.repeats, arguments.queries = ["tiny"], [1_000, 100_000], 2, 16
     torch.set_num_threads(arguments.threads)
-    about, started = machine(threads=arguments.threads, torch=torch.__version__, transformers=transformers.__version__), time.perf_counter()
+    about, started = (
+        machine(threads=arguments.threads, torch=torch.__version__, transformers=transformers.__version__),
+        time.perf_counter(),
+    )
     lengths = [len(prompt) for prompt in real_prompts(arguments.queries)]
     print(f"{about['cpu']}, {about['threads']} threads, load {about['load_before']} before; torch {about['torch']}")
     print(f"prompts: {min(lengths)}-{max(lengths)} tokens, mean {statistics.mean(lengths):.1f}; vocabulary {VOCABULARY:,}")
-    print(f"queries/s at the best batch size; medians of {arguments.repeats} interleaved repeats\n\n{HEADER}\n{'-' * len(HEADER)}")
+    print(
+        f"queries/s at the best batch size; medians of {arguments.repeats} interleaved repeats\n\n{HEADER}\n{'-' * len(HEADER)}"
+    )
     with torch.no_grad():
-        grid = [row for name in arguments.models for row in measure(
-            name, arguments.galleries, arguments.beams, arguments.queries, arguments.repeats, arguments.largest_batch)]
+        grid = [
+            row
+            for name in arguments.models
+            for row in measure(
+                name, arguments.galleries, arguments.beams, arguments.queries, arguments.repeats, arguments.largest_batch
+            )
+        ]
         found = trained(20 if arguments.quick else 100, 2 if arguments.quick else arguments.repeats)
-    report = {"machine": about, "vocabulary": VOCABULARY, "repeats": arguments.repeats,
-              "prompt_tokens": {"least": min(lengths), "greatest": max(lengths), "mean": round(statistics.mean(lengths), 1)},
-              "grid": grid, "trained": found, "seconds": round(time.perf_counter() - started)}
+    report = {
+        "machine": about,
+        "vocabulary": VOCABULARY,
+        "repeats": arguments.repeats,
+        "prompt_tokens": {"least": min(lengths), "greatest": max(lengths), "mean": round(statistics.mean(lengths), 1)},
+        "grid": grid,
+        "trained": found,
+        "seconds": round(time.perf_counter() - started),
+    }
     for row in grid:
         if row["model"] == "256m" and row["gallery"] == 100_000 and row["beams"] in TARGETS:
             reached, aim = row["speedup"]["prefix fn"]["median"], TARGETS[row["beams"]]
-            print(f"aim at {row['beams']} beams, 100,000 images: {aim:.0f}x; measured {reached:.2f}x"
-                  f" ({'reached' if reached >= aim else 'MISSED'})")
+            print(
+                f"aim at {row['beams']} beams, 100,000 images: {aim:.0f}x; measured {reached:.2f}x"
+                f" ({'reached' if reached >= aim else 'MISSED'})"
+            )
     arguments.out.mkdir(parents=True, exist_ok=True)
     for suffix, text in ((".json", json.dumps(report, indent=1) + "\n"), (".md", markdown(report))):
         aside = arguments.out / f"decoding{suffix}.writing"

@@ -111,21 +111,67 @@ def plans(images: int, minutes: float) -> dict[str, Plan]:
     colab, tiny = get_preset("colab"), get_preset("tiny")
     return {
         "full": Plan(
-            "full", images, 1000,
-            dict(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12, image_size=512,
-                 patch_size=16),
-            dict(hidden_size=576, intermediate_size=1536, num_hidden_layers=30, num_attention_heads=9, num_key_value_heads=3,
-                 vocab_size=49280), 4, colab, 10, 5, 256, 8192,
+            "full",
+            images,
+            1000,
+            dict(
+                hidden_size=768,
+                intermediate_size=3072,
+                num_hidden_layers=12,
+                num_attention_heads=12,
+                image_size=512,
+                patch_size=16,
+            ),
+            dict(
+                hidden_size=576,
+                intermediate_size=1536,
+                num_hidden_layers=30,
+                num_attention_heads=9,
+                num_key_value_heads=3,
+                vocab_size=49280,
+            ),
+            4,
+            colab,
+            10,
+            5,
+            256,
+            8192,
             dict(image_size=96, patch=12, hidden=384, vision_layers=8, text_layers=8, heads=6, vision_mlp=1536, text_mlp=1024),
-            replace(tiny, name="mid-size"), minutes),
+            replace(tiny, name="mid-size"),
+            minutes,
+        ),
         "miniature": Plan(
-            "miniature", 12, 4,
+            "miniature",
+            12,
+            4,
             dict(hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2, image_size=24, patch_size=6),
-            dict(hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1,
-                 vocab_size=1600), 2, replace(colab, recipe=replace(colab.recipe, batch_size=4, rank=2), image_size=24), 1, 2, 3,
-            128, dict(image_size=24, patch=6, hidden=32, vision_layers=1, text_layers=1, heads=2, vision_mlp=32, text_mlp=32),
-            replace(tiny, name="miniature", image_size=24, pseudo_queries=2, pseudo_samples=2, num_beams=4, recipe=replace(
-                tiny.recipe, memorize_epochs=1, retrieve_epochs=1, least_steps=0, rank=4)), 0.005, ("structured",)),
+            dict(
+                hidden_size=16,
+                intermediate_size=32,
+                num_hidden_layers=2,
+                num_attention_heads=2,
+                num_key_value_heads=1,
+                vocab_size=1600,
+            ),
+            2,
+            replace(colab, recipe=replace(colab.recipe, batch_size=4, rank=2), image_size=24),
+            1,
+            2,
+            3,
+            128,
+            dict(image_size=24, patch=6, hidden=32, vision_layers=1, text_layers=1, heads=2, vision_mlp=32, text_mlp=32),
+            replace(
+                tiny,
+                name="miniature",
+                image_size=24,
+                pseudo_queries=2,
+                pseudo_samples=2,
+                num_beams=4,
+                recipe=replace(tiny.recipe, memorize_epochs=1, retrieve_epochs=1, least_steps=0, rank=4),
+            ),
+            0.005,
+            ("structured",),
+        ),
     }
 
 
@@ -157,7 +203,7 @@ class Peak:
     def __init__(self, device: torch.device) -> None:
         self.device, self.gib = device, None
 
-    def __enter__(self) -> "Peak":
+    def __enter__(self) -> Peak:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats(self.device)
@@ -170,8 +216,14 @@ class Peak:
 
 def machine(device: torch.device) -> dict[str, Any]:
     """What the figures were measured on."""
-    about = {"device": str(device), "dtype": str(half_type(device)).removeprefix("torch."), "cores": os.cpu_count() or 1,
-             "system": platform.platform(), "python": platform.python_version(), "torch": torch.__version__}
+    about = {
+        "device": str(device),
+        "dtype": str(half_type(device)).removeprefix("torch."),
+        "cores": os.cpu_count() or 1,
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
         about.update(device=properties.name, memory_gib=round(properties.total_memory / GIB, 1), cuda=torch.version.cuda)
@@ -198,7 +250,9 @@ def hardware(plan: Plan, device: torch.device) -> dict[str, float]:
 def smolvlm_config(plan: Plan, text: dict[str, int], **tokens: int) -> Idefics3Config:
     """Head and embeddings apart: with one table for both, the sizes would make 228 million weights and not 256."""
     text = dict(model_type="llama", max_position_embeddings=2048, tie_word_embeddings=False, **text)
-    return Idefics3Config(vision_config=plan.vision, text_config=text, scale_factor=plan.scale, tie_word_embeddings=False, **tokens)
+    return Idefics3Config(
+        vision_config=plan.vision, text_config=text, scale_factor=plan.scale, tie_word_embeddings=False, **tokens
+    )
 
 
 def random_smolvlm(plan: Plan, device: torch.device) -> Backbone:
@@ -207,11 +261,23 @@ def random_smolvlm(plan: Plan, device: torch.device) -> Backbone:
     special = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")}
     text = {**plan.text, **special, "vocab_size": max(len(tokenizer), plan.text["vocab_size"])}
     torch.manual_seed(0)
-    model = Idefics3ForConditionalGeneration(smolvlm_config(
-        plan, text, image_token_id=tokenizer.convert_tokens_to_ids("<image>"), pad_token_id=special["pad_token_id"])).float().eval()
+    model = (
+        Idefics3ForConditionalGeneration(
+            smolvlm_config(
+                plan, text, image_token_id=tokenizer.convert_tokens_to_ids("<image>"), pad_token_id=special["pad_token_id"]
+            )
+        )
+        .float()
+        .eval()
+    )
     size = plan.vision["image_size"]
-    images = Idefics3ImageProcessor(do_image_splitting=False, size={"longest_edge": size}, max_image_size={"longest_edge": size},
-                                    image_mean=[0.5] * 3, image_std=[0.5] * 3)
+    images = Idefics3ImageProcessor(
+        do_image_splitting=False,
+        size={"longest_edge": size},
+        max_image_size={"longest_edge": size},
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
+    )
     vectors = (size // plan.vision["patch_size"] // plan.scale) ** 2
     processor = Idefics3Processor(images, tokenizer, image_seq_len=vectors, chat_template=tokenizer.chat_template)
     return Backbone(model.to(device), processor)
@@ -233,7 +299,7 @@ def features_stage(plan: Plan, device: torch.device, work: Path) -> dict[str, An
         images = load_pictures(corpus, rows, size)
         while done < len(rows):
             part = [image for _, image in zip(range(min(512, len(rows) - done)), images)]
-            table[done:done + len(part)] = image_features(backbone, part, plan.preset.feature_batch).half().numpy()
+            table[done : done + len(part)] = image_features(backbone, part, plan.preset.feature_batch).half().numpy()
             done += len(part)
             print(f"  features {done}/{len(rows)}", file=sys.stderr)
         wait(device)
@@ -243,8 +309,14 @@ def features_stage(plan: Plan, device: torch.device, work: Path) -> dict[str, An
         wait(device)
         alone = time.perf_counter() - alone
     table.flush()
-    return {"images": len(rows), "pixels": size, "workers": default_workers(len(rows)), "images_per_s": round(len(rows) / took, 1),
-            "vision_images_per_s": round(len(part) / alone, 1), "peak_gib": peak.gib}
+    return {
+        "images": len(rows),
+        "pixels": size,
+        "workers": default_workers(len(rows)),
+        "images_per_s": round(len(rows) / took, 1),
+        "vision_images_per_s": round(len(part) / alone, 1),
+        "peak_gib": peak.gib,
+    }
 
 
 def learnable(plan: Plan, device: torch.device) -> tuple[Backbone, list[list[int]], list[tuple[str, int]], list[int]]:
@@ -252,8 +324,9 @@ def learnable(plan: Plan, device: torch.device) -> tuple[Backbone, list[list[int
     corpus, backbone = corpus_of(plan), random_smolvlm(plan, device)
     rng = np.random.default_rng(0)
     embeddings = rng.standard_normal((len(corpus), 32)).astype(np.float32)  # weights are random: any tree will do
-    identifiers = make_identifiers("structured", [record.id for record in corpus.records], embeddings, plan.preset.clusters,
-                                   plan.preset.leaf_size)
+    identifiers = make_identifiers(
+        "structured", [record.id for record in corpus.records], embeddings, plan.preset.clusters, plan.preset.leaf_size
+    )
     new = add_tokens(backbone, identifiers.new_tokens)
     queries = [(record.captions[0], row) for row, record in enumerate(corpus.records)]
     return backbone, target_ids(backbone, identifiers.codes), queries, new
@@ -280,13 +353,15 @@ class PlainLoss(nn.Module):
         return nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten())
 
 
-def plain_batch(backbone: Backbone, examples: Sequence[Example], images: Sequence[Image.Image] | None) -> dict[str, torch.Tensor]:
+def plain_batch(
+    backbone: Backbone, examples: Sequence[Example], images: Sequence[Image.Image] | None
+) -> dict[str, torch.Tensor]:
     """Padded ids, mask and labels (B, L), and the pixels of `images` from the processor."""
     ids = [list(example.prompt_ids + example.target_ids) for example in examples]
     batch = dict(left_pad(ids, backbone.pad_id))
     batch["labels"] = torch.full_like(batch["input_ids"], -100)
     for row, example in enumerate(examples):
-        batch["labels"][row, -len(example.target_ids):] = torch.tensor(example.target_ids)
+        batch["labels"][row, -len(example.target_ids) :] = torch.tensor(example.target_ids)
     if images is not None:
         batch["pixel_values"] = pixels(backbone, list(images))
     return {name: values.to(backbone.device) for name, values in batch.items()}
@@ -301,8 +376,9 @@ class Side:
     batches: Iterator[list[int]]
 
 
-def sides_of(plan: Plan, task: str, backbone: Backbone, targets: list[list[int]], queries: list[tuple[str, int]],
-             features: torch.Tensor) -> dict[str, Side]:
+def sides_of(
+    plan: Plan, task: str, backbone: Backbone, targets: list[list[int]], queries: list[tuple[str, int]], features: torch.Tensor
+) -> dict[str, Side]:
     """The sides of "memorize" or "retrieve" over the first images of the corpus."""
     size, n = plan.preset.recipe.batch_size, min(len(targets), plan.preset.recipe.batch_size * 8)
     ours_loss, plain_loss = TargetLoss(backbone), PlainLoss(backbone)
@@ -312,20 +388,28 @@ def sides_of(plan: Plan, task: str, backbone: Backbone, targets: list[list[int]]
     epochs = 2 + plan.steps * (plan.repeats + 2) * size // n
     like = iter(length_bucketed_batches([len(example) for example in examples], size, epochs, 0))
     orders = [np.random.default_rng(epoch).permutation(n) for epoch in range(3 * epochs)]
-    mixed = iter([order[i:i + size].tolist() for order in orders for i in range(0, n, size)])
+    mixed = iter([order[i : i + size].tolist() for order in orders for i in range(0, n, size)])
     ours = Side(lambda rows: collate([examples[i] for i in rows], backbone.pad_id, features, backbone.device), ours_loss, like)
     pixels_of, vision = {}, plan.vision["image_size"]
     if task == "memorize":
         corpus = corpus_of(plan)
         pixels_of = {row: corpus.image(row, vision) for row in range(n)}  # drawn before: a photo set has them as files
-        return {"ours": ours, "straightforward": Side(
-            lambda rows: plain_batch(backbone, [examples[i] for i in rows], [pixels_of[i] for i in rows]), plain_loss, mixed)}
+        return {
+            "ours": ours,
+            "straightforward": Side(
+                lambda rows: plain_batch(backbone, [examples[i] for i in rows], [pixels_of[i] for i in rows]), plain_loss, mixed
+            ),
+        }
     blank = Image.new("RGB", (vision, vision))
-    shown = [Example(tuple(prompt_ids(backbone, RETRIEVE_INSTRUCTION.format(query=text), image=True)), example.target_ids)
-             for (text, _), example in zip(queries[:n], examples)]
-    return {"ours": ours,
-            "text only": Side(lambda rows: plain_batch(backbone, [examples[i] for i in rows], None), plain_loss, mixed),
-            "pad image": Side(lambda rows: plain_batch(backbone, [shown[i] for i in rows], [blank] * len(rows)), plain_loss, mixed)}
+    shown = [
+        Example(tuple(prompt_ids(backbone, RETRIEVE_INSTRUCTION.format(query=text), image=True)), example.target_ids)
+        for (text, _), example in zip(queries[:n], examples)
+    ]
+    return {
+        "ours": ours,
+        "text only": Side(lambda rows: plain_batch(backbone, [examples[i] for i in rows], None), plain_loss, mixed),
+        "pad image": Side(lambda rows: plain_batch(backbone, [shown[i] for i in rows], [blank] * len(rows)), plain_loss, mixed),
+    }
 
 
 def steps_stage(plan: Plan, device: torch.device, work: Path) -> dict[str, Any]:
@@ -364,7 +448,7 @@ def steps_stage(plan: Plan, device: torch.device, work: Path) -> dict[str, Any]:
                 wait(device)
             peaks[name] = peak.gib
         for repeat in range(plan.repeats):
-            for name in names[repeat % len(names):] + names[:repeat % len(names)]:  # nobody is always first
+            for name in names[repeat % len(names) :] + names[: repeat % len(names)]:  # nobody is always first
                 side, batches = sides[name], [next(sides[name].batches) for _ in range(plan.steps)]
                 wait(device)
                 started = time.perf_counter()
@@ -379,8 +463,10 @@ def steps_stage(plan: Plan, device: torch.device, work: Path) -> dict[str, Any]:
         found[task] = {
             "samples_per_s": {name: summary(rates[name]) for name in names},
             "speedup": {name: summary([a / b for a, b in zip(rates["ours"], rates[name])]) for name in names[1:]},
-            "tflops": {name: round(statistics.median(flop_rates[name]) / 1e12, 4) for name in names}, "peak_gib": peaks,
-            "loss_difference": max(abs(losses["ours"] - losses[name]) for name in compared)}
+            "tflops": {name: round(statistics.median(flop_rates[name]) / 1e12, 4) for name in names},
+            "peak_gib": peaks,
+            "loss_difference": max(abs(losses["ours"] - losses[name]) for name in compared),
+        }
     return found
 
 
@@ -391,9 +477,12 @@ def fine_tune_stage(plan: Plan, device: torch.device, work: Path) -> dict[str, A
     recipe = replace(plan.preset.recipe, memorize_epochs=1, retrieve_epochs=1, least_steps=0, mixed_precision=precision)
     with Peak(device) as peak:
         history = fine_tune(backbone, targets, queries, features=cached_features(work), recipe=recipe)
-    return {"samples_per_s": {stage: round(len(targets) / seconds, 1) for stage, seconds in history.seconds.items()},
-            "loss": {stage: [round(losses[0], 3), round(losses[-1], 3)] for stage, losses in history.losses.items()},
-            "batch_size": recipe.batch_size, "peak_gib": peak.gib}
+    return {
+        "samples_per_s": {stage: round(len(targets) / seconds, 1) for stage, seconds in history.seconds.items()},
+        "loss": {stage: [round(losses[0], 3), round(losses[-1], 3)] for stage, losses in history.losses.items()},
+        "batch_size": recipe.batch_size,
+        "peak_gib": peak.gib,
+    }
 
 
 @torch.no_grad()
@@ -403,19 +492,30 @@ def decoding_stage(plan: Plan, device: torch.device, work: Path) -> dict[str, An
     adapt(backbone, rank=plan.preset.recipe.rank, token_ids=new)
     finish(backbone)
     model, trie = backbone.model.to(half_type(device)).eval(), TrieIndex.build(targets)
-    prompts = retrieve_prompts(backbone, [text for text, _ in queries[:plan.queries]])
+    prompts = retrieve_prompts(backbone, [text for text, _ in queries[: plan.queries]])
     beams = min(plan.preset.num_beams, len(trie))
 
     def plain(batch_size: int) -> None:
         for start in range(0, len(prompts), batch_size):
-            inputs = left_pad(prompts[start:start + batch_size], backbone.pad_id, device)
+            inputs = left_pad(prompts[start : start + batch_size], backbone.pad_id, device)
             length = inputs["input_ids"].shape[1]
-            model.generate(**inputs, prefix_allowed_tokens_fn=prefix_allowed_tokens_fn(trie, length), num_beams=beams,
-                           max_new_tokens=trie.depth, do_sample=False, num_return_sequences=beams, eos_token_id=trie.end_id,
-                           pad_token_id=backbone.pad_id, length_penalty=0.0, early_stopping="never")
+            model.generate(
+                **inputs,
+                prefix_allowed_tokens_fn=prefix_allowed_tokens_fn(trie, length),
+                num_beams=beams,
+                max_new_tokens=trie.depth,
+                do_sample=False,
+                num_return_sequences=beams,
+                eos_token_id=trie.end_id,
+                pad_token_id=backbone.pad_id,
+                length_penalty=0.0,
+                early_stopping="never",
+            )
 
-    ways = {"ours": lambda: constrained_beam_search(model, prompts, trie, beams, pad_id=backbone.pad_id),
-            **{f"prefix function, batches of {size}": lambda size=size: plain(size) for size in (8, 32) if size <= len(prompts)}}
+    ways = {
+        "ours": lambda: constrained_beam_search(model, prompts, trie, beams, pad_id=backbone.pad_id),
+        **{f"prefix function, batches of {size}": lambda size=size: plain(size) for size in (8, 32) if size <= len(prompts)},
+    }
     if len(ways) == 1:
         ways["prefix function, batches of 1"] = lambda: plain(1)
     rates: dict[str, list[float]] = {name: [] for name in ways}
@@ -428,8 +528,13 @@ def decoding_stage(plan: Plan, device: torch.device, work: Path) -> dict[str, An
                 wait(device)
                 if repeat:  # the first warms up
                     rates[name].append(len(prompts) / (time.perf_counter() - started))
-    return {"identifiers": len(trie), "beams": beams, "queries": len(prompts), "peak_gib": peak.gib,
-            "queries_per_s": {name: summary(values) for name, values in rates.items()}}
+    return {
+        "identifiers": len(trie),
+        "beams": beams,
+        "queries": len(prompts),
+        "peak_gib": peak.gib,
+        "queries_per_s": {name: summary(values) for name, values in rates.items()},
+    }
 
 
 # ---- a mid-size model from nothing
@@ -455,25 +560,50 @@ def recall_stage(plan: Plan, device: torch.device, work: Path) -> dict[str, Any]
     preset = replace(plan.recall, backbone=str(folder), n_train=plan.images - plan.test, n_val=0, n_test=plan.test)
     with Peak(device) as peak:
         runs = compare(corpus, preset, plan.kinds, work / "compare", about={"source": "picturebook"})
-    keep = ("recall", "recall_full_gallery", "hybrid", "oracle", "baselines", "n_memorized", "n_gallery", "n_queries", "seconds")
-    return {"parameters": parameters, "minutes_asked": plan.minutes, "pretraining": [
-        {key: stage[key] for key in ("stage", "pictures", "seconds")} for stage in stages], "peak_gib": peak.gib,
-        "device": runs[0].get("device", "cpu"), "seconds": round(time.perf_counter() - started),
-        "runs": {results["identifier"]: {key: results.get(key) for key in keep} for results in runs}}
+    keep = (
+        "recall",
+        "recall_full_gallery",
+        "hybrid",
+        "oracle",
+        "baselines",
+        "n_memorized",
+        "n_gallery",
+        "n_queries",
+        "seconds",
+    )
+    return {
+        "parameters": parameters,
+        "minutes_asked": plan.minutes,
+        "pretraining": [{key: stage[key] for key in ("stage", "pictures", "seconds")} for stage in stages],
+        "peak_gib": peak.gib,
+        "device": runs[0].get("device", "cpu"),
+        "seconds": round(time.perf_counter() - started),
+        "runs": {results["identifier"]: {key: results.get(key) for key in keep} for results in runs},
+    }
 
 
 # ---- what is written
 
-STAGES = {"hardware": lambda plan, device, work: hardware(plan, device), "features": features_stage, "steps": steps_stage,
-          "fine-tune": fine_tune_stage, "decoding": decoding_stage, "recall": recall_stage}
+STAGES = {
+    "hardware": lambda plan, device, work: hardware(plan, device),
+    "features": features_stage,
+    "steps": steps_stage,
+    "fine-tune": fine_tune_stage,
+    "decoding": decoding_stage,
+    "recall": recall_stage,
+}
 
 
 def measure(plan: Plan, device: torch.device, work: Path, only: Sequence[str] = tuple(STAGES)) -> dict[str, Any]:
     """Every stage in `only`, or what an earlier call with the same settings left of it in `work`."""
     work.mkdir(parents=True, exist_ok=True)
     about = machine(device)
-    settings = {"plan": plan.name, "images": plan.images, "minutes": plan.minutes,
-                "on": [about[key] for key in ("device", "dtype", "torch")]}
+    settings = {
+        "plan": plan.name,
+        "images": plan.images,
+        "minutes": plan.minutes,
+        "on": [about[key] for key in ("device", "dtype", "torch")],
+    }
     report: dict[str, Any] = {"machine": about, **settings, "stages": {}}
     for name in only:
         file = work / f"{name}.json"
@@ -505,45 +635,75 @@ def summary(values: Sequence[float]) -> dict[str, float]:
 def markdown(report: dict[str, Any]) -> str:
     """The tables for people."""
     about, stages, best = report["machine"], report["stages"], report["stages"].get("hardware", {}).get("matrix_product_tflops")
-    out = ["# On a GPU" if report["plan"] == "full" else "# In miniature (says nothing about speed)", "",
-           f"{about['device']}, {about['dtype']}, {about['cores']} cores; torch {about['torch']}. {report['images']:,} Picturebook "
-           f"images; random weights of SmolVLM-256M's size, preset `colab`. Best matrix product here: {best} TFLOP/s."]
+    out = [
+        "# On a GPU" if report["plan"] == "full" else "# In miniature (says nothing about speed)",
+        "",
+        f"{about['device']}, {about['dtype']}, {about['cores']} cores; torch {about['torch']}. {report['images']:,} Picturebook "
+        f"images; random weights of SmolVLM-256M's size, preset `colab`. Best matrix product here: {best} TFLOP/s.",
+    ]
     if found := stages.get("features"):
-        out += ["", f"Vision features at {found['pixels']} px: {found['images_per_s']} images/s with drawing ({found['workers']} "
-                f"workers), {found['vision_images_per_s']} the vision tower alone; peak {found['peak_gib']} GiB."]
+        out += [
+            "",
+            f"Vision features at {found['pixels']} px: {found['images_per_s']} images/s with drawing ({found['workers']} "
+            f"workers), {found['vision_images_per_s']} the vision tower alone; peak {found['peak_gib']} GiB.",
+        ]
     if found := stages.get("steps"):
-        out += ["", "| step | side | samples/s | ours is faster | TFLOP/s | utilisation | peak GiB |",
-                "|---|---|---:|---:|---:|---:|---:|"]
+        out += [
+            "",
+            "| step | side | samples/s | ours is faster | TFLOP/s | utilisation | peak GiB |",
+            "|---|---|---:|---:|---:|---:|---:|",
+        ]
         for task, row in found.items():
             for side, rate in row["samples_per_s"].items():
                 faster = row["speedup"].get(side)
                 times = "" if faster is None else f"{faster['median']:.2f} ({faster['least']:.2f}-{faster['greatest']:.2f})"
                 share = "" if not best else f"{row['tflops'][side] / best:.1%}"
-                out.append(f"| {task} | {side} | {rate['median']:.1f} | {times} | {row['tflops'][side]:.2f} | {share} | "
-                           f"{row['peak_gib'][side]} |")
-        out += ["", "Medians of interleaved repeats (least-greatest of their ratios). Utilisation: FLOP that torch counts in a step, "
-                "as a share of the best matrix product's rate. On the same batch the losses differ by at most "
-                f"{max(row['loss_difference'] for row in found.values()):.2g}."]
+                out.append(
+                    f"| {task} | {side} | {rate['median']:.1f} | {times} | {row['tflops'][side]:.2f} | {share} | "
+                    f"{row['peak_gib'][side]} |"
+                )
+        out += [
+            "",
+            "Medians of interleaved repeats (least-greatest of their ratios). Utilisation: FLOP that torch counts in a step, "
+            "as a share of the best matrix product's rate. On the same batch the losses differ by at most "
+            f"{max(row['loss_difference'] for row in found.values()):.2g}.",
+        ]
     if found := stages.get("fine-tune"):
         rates = ", ".join(f"{stage} {rate} samples/s" for stage, rate in found["samples_per_s"].items())
         out += ["", f"`fine_tune`, batches of {found['batch_size']}: {rates}; peak {found['peak_gib']} GiB."]
     if found := stages.get("decoding"):
-        rates = "; ".join(f"{name}: {rate['median']:.1f} ({rate['least']:.1f}-{rate['greatest']:.1f})"
-                          for name, rate in found["queries_per_s"].items())
-        out += ["", f"Constrained search, {found['identifiers']:,} identifiers, {found['beams']} beams, queries/s: {rates}; peak "
-                f"{found['peak_gib']} GiB."]
+        rates = "; ".join(
+            f"{name}: {rate['median']:.1f} ({rate['least']:.1f}-{rate['greatest']:.1f})"
+            for name, rate in found["queries_per_s"].items()
+        )
+        out += [
+            "",
+            f"Constrained search, {found['identifiers']:,} identifiers, {found['beams']} beams, queries/s: {rates}; peak "
+            f"{found['peak_gib']} GiB.",
+        ]
     out += ["", f"Most GPU memory of the preset's stages: {preset_peak(report)} GiB (must stay under {MOST_GIB:.0f})."]
     if found := stages.get("recall"):
         one = next(iter(found["runs"].values()))
-        out += ["", f"A model of {found['parameters'] / 1e6:.1f} million weights from nothing: pretrained for "
-                f"{found['minutes_asked']:g} minutes on {report['images']:,} scenes, then {one['n_memorized']:,} others memorized; "
-                f"{one['n_queries']:,} queries, gallery of {one['n_gallery']:,} (run on: {found['device']}).", "",
-                "| identifier | R@1 | R@5 | R@10 | R@1, full gallery | hybrid R@1 | CLIP R@1 | BM25 R@1 | oracle R@1 |",
-                "|---|---:|---:|---:|---:|---:|---:|---:|---:|"]
+        out += [
+            "",
+            f"A model of {found['parameters'] / 1e6:.1f} million weights from nothing: pretrained for "
+            f"{found['minutes_asked']:g} minutes on {report['images']:,} scenes, then {one['n_memorized']:,} others memorized; "
+            f"{one['n_queries']:,} queries, gallery of {one['n_gallery']:,} (run on: {found['device']}).",
+            "",
+            "| identifier | R@1 | R@5 | R@10 | R@1, full gallery | hybrid R@1 | CLIP R@1 | BM25 R@1 | oracle R@1 |",
+            "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        ]
         for kind, run in found["runs"].items():
-            recalls = [run["recall"][f"R@{k}"] for k in (1, 5, 10)] + [part["R@1"] for part in (
-                run["recall_full_gallery"], run["hybrid"], run["baselines"]["clip_zero_shot"], run["baselines"]["bm25"],
-                run["oracle"])]
+            recalls = [run["recall"][f"R@{k}"] for k in (1, 5, 10)] + [
+                part["R@1"]
+                for part in (
+                    run["recall_full_gallery"],
+                    run["hybrid"],
+                    run["baselines"]["clip_zero_shot"],
+                    run["baselines"]["bm25"],
+                    run["oracle"],
+                )
+            ]
             out.append(f"| {kind} | " + " | ".join(f"{recall:.1f}" for recall in recalls) + " |")
     return "\n".join(out) + "\n"
 
@@ -562,8 +722,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.device == "cpu" and not arguments.quick:
         parser.error("--device cpu is for --quick: the figures are about a GPU")
     if arguments.device == "cuda" and not torch.cuda.is_available():
-        print("error: no CUDA GPU is here: run this on a machine that has one (Colab's T4 will do), or try "
-              "`--quick --device cpu` to see that it works", file=sys.stderr)
+        print(
+            "error: no CUDA GPU is here: run this on a machine that has one (Colab's T4 will do), or try "
+            "`--quick --device cpu` to see that it works",
+            file=sys.stderr,
+        )
         return 2
     plan = plans(arguments.images, arguments.minutes)["miniature" if arguments.quick else "full"]
     wanted = [name for name in STAGES if name in arguments.stages]

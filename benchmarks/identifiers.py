@@ -61,9 +61,16 @@ def measure(kind: str, points: np.ndarray, clusters: int, leaf_size: int) -> dic
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     lengths = list(map(len, identifiers.codes))
     leaves = Counter(code[:-1] for code in identifiers.codes)
-    return {"kind": kind, "seconds": round(wall, 1), "cpu_seconds": round(cpu, 1), "peak_gb": peak_gb(),
-            "longest": max(lengths), "mean_length": round(statistics.fmean(lengths), 2), "new_tokens": len(identifiers.new_tokens),
-            "largest_leaf": max(leaves.values())}
+    return {
+        "kind": kind,
+        "seconds": round(wall, 1),
+        "cpu_seconds": round(cpu, 1),
+        "peak_gb": peak_gb(),
+        "longest": max(lengths),
+        "mean_length": round(statistics.fmean(lengths), 2),
+        "new_tokens": len(identifiers.new_tokens),
+        "largest_leaf": max(leaves.values()),
+    }
 
 
 def main() -> int:
@@ -76,25 +83,36 @@ def main() -> int:
     parser.add_argument("--kinds", default="structured,residual", help="default: structured,residual")
     arguments = parser.parse_args()
     about, rows = machine(cores_usable=usable_cores(), numpy=np.__version__, kmeans=kmeans_library()), []
-    print(f"{about['cpu']}, {about['cores_usable']} cores usable, load {about['load_before']} before the run; {about['kmeans']}; "
-          f"{arguments.images:,} random embeddings of {arguments.dimensions} dimensions, k = {arguments.clusters}, "
-          f"leaves of at most {arguments.leaf_size}", flush=True)
+    print(
+        f"{about['cpu']}, {about['cores_usable']} cores usable, load {about['load_before']} before the run; {about['kmeans']}; "
+        f"{arguments.images:,} random embeddings of {arguments.dimensions} dimensions, k = {arguments.clusters}, "
+        f"leaves of at most {arguments.leaf_size}",
+        flush=True,
+    )
     points = embeddings(arguments.images, arguments.dimensions, seed=0)
     header = f"{'kind':<12}{'seconds':>9}{'of CPU':>9}{'peak GB':>9}{'longest':>9}{'mean':>7}{'tokens':>8}{'largest leaf':>14}"
     print(header + "\n" + "-" * len(header), flush=True)
     for kind in arguments.kinds.split(","):
         row = measure(kind, points, arguments.clusters, arguments.leaf_size)
         rows.append(row)
-        print(f"{kind:<12}{row['seconds']:>9.1f}{row['cpu_seconds']:>9.1f}{row['peak_gb']:>9.2f}{row['longest']:>9}"
-              f"{row['mean_length']:>7.2f}{row['new_tokens']:>8}{row['largest_leaf']:>14}", flush=True)
+        print(
+            f"{kind:<12}{row['seconds']:>9.1f}{row['cpu_seconds']:>9.1f}{row['peak_gb']:>9.2f}{row['longest']:>9}"
+            f"{row['mean_length']:>7.2f}{row['new_tokens']:>8}{row['largest_leaf']:>14}",
+            flush=True,
+        )
     result = ROOT / "benchmarks" / "results" / f"identifiers-{arguments.images}.json"
     aside = result.with_suffix(".writing")
     result.parent.mkdir(parents=True, exist_ok=True)
     aside.write_text(json.dumps({"machine": about, **vars(arguments), "target": TARGET, "rows": rows}, indent=1) + "\n")
     os.replace(aside, result)
     print(f"written to {result.relative_to(ROOT)}")
-    missed = [row for row in rows if row["kind"] == "structured" and arguments.images >= TARGET["images"]
-              and (row["seconds"] > 60 * TARGET["minutes"] or row["peak_gb"] > TARGET["gb"])]
+    missed = [
+        row
+        for row in rows
+        if row["kind"] == "structured"
+        and arguments.images >= TARGET["images"]
+        and (row["seconds"] > 60 * TARGET["minutes"] or row["peak_gb"] > TARGET["gb"])
+    ]
     return 1 if missed else 0
 
 

@@ -42,9 +42,15 @@ def measure(stages: dict[str, Callable[[], None]], repeats: int, n: int) -> dict
                 clock[name].append(n / wall)
                 processor[name].append(n / max(cpu, 1e-9))
         print(f"repeat {repeat} of {repeats} (0 warms up)", file=sys.stderr)
-    return {name: {"scenes_per_s": statistics.median(clock[name]), "slowest": min(clock[name]),
-                   "fastest": max(clock[name]), "scenes_per_cpu_s": statistics.median(processor[name])}
-            for name in stages}
+    return {
+        name: {
+            "scenes_per_s": statistics.median(clock[name]),
+            "slowest": min(clock[name]),
+            "fastest": max(clock[name]),
+            "scenes_per_cpu_s": statistics.median(processor[name]),
+        }
+        for name in stages
+    }
 
 
 def main() -> None:
@@ -72,17 +78,26 @@ def main() -> None:
     }
     rates = measure(stages, arguments.repeats, arguments.scenes)
 
-    print(f"{about['cpu']}, {about['cores']} cores, load {about['load_before']} before the run; "
-          f"Python {about['python']}, Pillow {about['pillow']}; one process")
+    print(
+        f"{about['cpu']}, {about['cores']} cores, load {about['load_before']} before the run; "
+        f"Python {about['python']}, Pillow {about['pillow']}; one process"
+    )
     print(f"{arguments.repeats} interleaved repeats of {arguments.scenes} scenes; scenes a second\n")
     header = f"{'stage':<18}{'median':>9}{'slowest':>9}{'fastest':>9}{'per CPU second':>16}"
     print(header + "\n" + "-" * len(header))
     for name, rate in rates.items():
-        print(f"{name:<18}{rate['scenes_per_s']:>9.0f}{rate['slowest']:>9.0f}{rate['fastest']:>9.0f}"
-              f"{rate['scenes_per_cpu_s']:>16.0f}")
+        print(
+            f"{name:<18}{rate['scenes_per_s']:>9.0f}{rate['slowest']:>9.0f}{rate['fastest']:>9.0f}"
+            f"{rate['scenes_per_cpu_s']:>16.0f}"
+        )
     print(f"\naim: {TARGET} drawn scenes a second and core at 96 px")
-    result = {"machine": about, "scenes": arguments.scenes, "repeats": arguments.repeats, "target_96_px": TARGET,
-              "rates": {name: {k: round(v, 1) for k, v in rate.items()} for name, rate in rates.items()}}
+    result = {
+        "machine": about,
+        "scenes": arguments.scenes,
+        "repeats": arguments.repeats,
+        "target_96_px": TARGET,
+        "rates": {name: {k: round(v, 1) for k, v in rate.items()} for name, rate in rates.items()},
+    }
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     aside = RESULT.with_suffix(".writing")
     aside.write_text(json.dumps(result, indent=1) + "\n")

@@ -37,12 +37,21 @@ import transformers  # noqa: E402
 from _machine import machine  # noqa: E402  (beside this script)
 from PIL import Image  # noqa: E402
 from transformers import (  # noqa: E402
-    Idefics3Config, Idefics3ForConditionalGeneration, Idefics3ImageProcessor, Idefics3Processor,
+    Idefics3Config,
+    Idefics3ForConditionalGeneration,
+    Idefics3ImageProcessor,
+    Idefics3Processor,
 )
 
 from gcr_tutorial.adaptation import adapt  # noqa: E402
 from gcr_tutorial.backbone import (  # noqa: E402
-    MEMORIZE_INSTRUCTION, RETRIEVE_INSTRUCTION, Backbone, add_tokens, load_backbone, prompt_ids, prompt_text,
+    MEMORIZE_INSTRUCTION,
+    RETRIEVE_INSTRUCTION,
+    Backbone,
+    add_tokens,
+    load_backbone,
+    prompt_ids,
+    prompt_text,
 )
 from gcr_tutorial.batching import Example, collate, length_bucketed_batches  # noqa: E402
 from gcr_tutorial.corpus import ImageCaptionCorpus  # noqa: E402
@@ -69,19 +78,45 @@ def smolvlm_256m(tokenizer: Any) -> Backbone:
     network: `tokenizer` fills the first rows of its table."""
     size, patch, scale = 512, 16, 4
     config = Idefics3Config(
-        vision_config=dict(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12,
-                           image_size=size, patch_size=patch),
-        text_config=dict(model_type="llama", vocab_size=49_280, hidden_size=576, intermediate_size=1536, num_hidden_layers=30,
-                         num_attention_heads=9, num_key_value_heads=3, max_position_embeddings=8192, rms_norm_eps=1e-5,
-                         tie_word_embeddings=False, pad_token_id=tokenizer.pad_token_id,
-                         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id),
-        image_token_id=tokenizer.convert_tokens_to_ids("<image>"), scale_factor=scale, tie_word_embeddings=False,
-        pad_token_id=tokenizer.pad_token_id)
+        vision_config=dict(
+            hidden_size=768,
+            intermediate_size=3072,
+            num_hidden_layers=12,
+            num_attention_heads=12,
+            image_size=size,
+            patch_size=patch,
+        ),
+        text_config=dict(
+            model_type="llama",
+            vocab_size=49_280,
+            hidden_size=576,
+            intermediate_size=1536,
+            num_hidden_layers=30,
+            num_attention_heads=9,
+            num_key_value_heads=3,
+            max_position_embeddings=8192,
+            rms_norm_eps=1e-5,
+            tie_word_embeddings=False,
+            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+        ),
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+        scale_factor=scale,
+        tie_word_embeddings=False,
+        pad_token_id=tokenizer.pad_token_id,
+    )
     torch.manual_seed(0)
-    images = Idefics3ImageProcessor(do_image_splitting=False, size={"longest_edge": size}, max_image_size={"longest_edge": size},
-                                    image_mean=[0.5] * 3, image_std=[0.5] * 3)
-    processor = Idefics3Processor(images, tokenizer, image_seq_len=(size // patch // scale) ** 2,
-                                  chat_template=tokenizer.chat_template)
+    images = Idefics3ImageProcessor(
+        do_image_splitting=False,
+        size={"longest_edge": size},
+        max_image_size={"longest_edge": size},
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
+    )
+    processor = Idefics3Processor(
+        images, tokenizer, image_seq_len=(size // patch // scale) ** 2, chat_template=tokenizer.chat_template
+    )
     return Backbone(Idefics3ForConditionalGeneration(config).eval(), processor)
 
 
@@ -98,7 +133,7 @@ class Lesson:
     pad_image: Image.Image
 
     @classmethod
-    def of(cls, name: str, n: int, device: torch.device, dtype: torch.dtype) -> "Lesson":
+    def of(cls, name: str, n: int, device: torch.device, dtype: torch.dtype) -> Lesson:
         """Of the model called `name`: `IMAGES` identifiers, five queries each, and the pictures of the first `n`."""
         backbone = load_backbone(data_dir() / "backbones" / "tiny-vlm", device, dtype)
         if name == "256m":
@@ -110,9 +145,15 @@ class Lesson:
         new = add_tokens(backbone, made.new_tokens)
         adapt(backbone, rank=RANK, token_ids=new)
         optimizer = torch.optim.AdamW(parameter_groups(backbone.model, 2e-4, 1e-3, 0.01), fused=True)
-        return cls(backbone, [corpus.image(row, backbone.image_size) for row in range(n)],
-                   [(text, row) for row, record in enumerate(corpus.records) for text in record.captions], made.codes, optimizer,
-                   dtype, Image.new("RGB", (backbone.image_size,) * 2, "gray"))
+        return cls(
+            backbone,
+            [corpus.image(row, backbone.image_size) for row in range(n)],
+            [(text, row) for row, record in enumerate(corpus.records) for text in record.captions],
+            made.codes,
+            optimizer,
+            dtype,
+            Image.new("RGB", (backbone.image_size,) * 2, "gray"),
+        )
 
     @property
     def device(self) -> torch.device:
@@ -139,8 +180,13 @@ class Lesson:
         return torch.cat([p.grad.flatten().float() for group in self.optimizer.param_groups for p in group["params"]])
 
 
-def straightforward(lesson: Lesson, prompts: Sequence[str], rows: Sequence[int], images: Sequence[Image.Image] | None,
-                    spent: dict[str, float] | None = None) -> torch.Tensor:
+def straightforward(
+    lesson: Lesson,
+    prompts: Sequence[str],
+    rows: Sequence[int],
+    images: Sequence[Image.Image] | None,
+    spent: dict[str, float] | None = None,
+) -> torch.Tensor:
     """The loss as a tutorial on fine-tuning would write it: processor, `labels`, the model's own forward pass."""
     started, backbone = time.perf_counter(), lesson.backbone
     answers = [lesson.identifier(row) for row in rows]
@@ -149,7 +195,7 @@ def straightforward(lesson: Lesson, prompts: Sequence[str], rows: Sequence[int],
     inputs = backbone.processor(text=texts, padding=True, return_tensors="pt", add_special_tokens=False, **with_images)
     labels = torch.full_like(inputs["input_ids"], -100)
     for i, ids in enumerate(backbone.tokenizer(answers, add_special_tokens=False)["input_ids"]):
-        labels[i, -len(ids):] = torch.tensor(ids)
+        labels[i, -len(ids) :] = torch.tensor(ids)
     if spent is not None:
         spent["processor"] = spent.get("processor", 0.0) + time.perf_counter() - started
     inputs = {name: value.to(lesson.device) for name, value in inputs.items()}
@@ -179,8 +225,9 @@ def loss_of(lesson: Lesson, task: str, side: str, batch: Sequence[int], spent: d
         return straightforward(lesson, [prompt] * len(batch), batch, [lesson.pictures[i] for i in batch], spent)
     chosen, picture = [lesson.queries[i] for i in batch], side == "pad image"
     prompts = [prompt_text(lesson.backbone, RETRIEVE_INSTRUCTION.format(query=text), image=picture) for text, _ in chosen]
-    return straightforward(lesson, prompts, [row for _, row in chosen], [lesson.pad_image] * len(batch) if picture else None,
-                           spent)
+    return straightforward(
+        lesson, prompts, [row for _, row in chosen], [lesson.pad_image] * len(batch) if picture else None, spent
+    )
 
 
 # ---- do they learn the same?
@@ -188,8 +235,14 @@ def loss_of(lesson: Lesson, task: str, side: str, batch: Sequence[int], spent: d
 
 def with_pad_image(lesson: Lesson, examples: Sequence[Example], chosen: Sequence[int]) -> list[Example]:
     """Retrieve examples with a picture, row 0 of the features, in front of the query: only to compare with."""
-    return [Example(tuple(prompt_ids(lesson.backbone, RETRIEVE_INSTRUCTION.format(query=lesson.queries[i][0]), image=True)),
-                    example.target_ids, 0) for i, example in zip(chosen, examples, strict=True)]
+    return [
+        Example(
+            tuple(prompt_ids(lesson.backbone, RETRIEVE_INSTRUCTION.format(query=lesson.queries[i][0]), image=True)),
+            example.target_ids,
+            0,
+        )
+        for i, example in zip(chosen, examples, strict=True)
+    ]
 
 
 def compare(lesson: Lesson, batch_size: int, steps: int) -> dict[str, dict[str, float]]:
@@ -222,19 +275,30 @@ def compare(lesson: Lesson, batch_size: int, steps: int) -> dict[str, dict[str, 
 # ---- how fast?
 
 
-def work_of(lesson: Lesson, task: str, side: str, steps: int, batch_size: int, seed: int, features: torch.Tensor | None,
-            spent: dict[str, float] | None = None) -> Callable[[], None]:
+def work_of(
+    lesson: Lesson,
+    task: str,
+    side: str,
+    steps: int,
+    batch_size: int,
+    seed: int,
+    features: torch.Tensor | None,
+    spent: dict[str, float] | None = None,
+) -> Callable[[], None]:
     """`steps` steps of a side on its own batches, as a function. The baselines draw theirs at random; ours come from the
     epoch that `train` would plan, one from each of `steps` ranges of length, so that they stand for all of it. (Nor are
     our tokens made here: `train` makes them once.)"""
     n = len(lesson.pictures if task == "memorize" else lesson.queries)
     if side != "ours":
         order = np.random.default_rng(seed).choice(n, size=steps * batch_size, replace=steps * batch_size > n).tolist()
-        batches = [order[i:i + batch_size] for i in range(0, len(order), batch_size)]
+        batches = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
         return lambda: [lesson.step(lambda: loss_of(lesson, task, side, batch, spent)) for batch in batches]
     examples = examples_of(lesson, task, range(n))
-    plan = [batch for batch in length_bucketed_batches([len(example) for example in examples], batch_size, 1, seed)
-            if len(batch) == batch_size]
+    plan = [
+        batch
+        for batch in length_bucketed_batches([len(example) for example in examples], batch_size, 1, seed)
+        if len(batch) == batch_size
+    ]
     plan.sort(key=lambda batch: sum(len(examples[i]) for i in batch))
     batches = [plan[int((i + 0.5) * len(plan) / steps)] for i in range(steps)]
     return lambda: [lesson.step(lambda: ours(lesson, [examples[i] for i in batch], features)) for batch in batches]
@@ -257,11 +321,16 @@ def rates(lesson: Lesson, task: str, rounds: int, steps: int, pixel_steps: int, 
             if number:
                 clock[side].append(count * batch_size / (time.perf_counter() - wall))
                 processor[side].append(count * batch_size / (time.process_time() - cpu))
-    found: dict[str, Any] = {"examples_per_s": {side: spread(clock[side]) for side in sides},
-                             "examples_per_cpu_s": {side: spread(processor[side]) for side in sides}, "speedup": {}}
+    found: dict[str, Any] = {
+        "examples_per_s": {side: spread(clock[side]) for side in sides},
+        "examples_per_cpu_s": {side: spread(processor[side]) for side in sides},
+        "speedup": {},
+    }
     for side in sides[:-1]:
-        found["speedup"][side] = {"clock": spread(np.divide(clock["ours"], clock[side]).tolist()),
-                                  "cpu": spread(np.divide(processor["ours"], processor[side]).tolist())}
+        found["speedup"][side] = {
+            "clock": spread(np.divide(clock["ours"], clock[side]).tolist()),
+            "cpu": spread(np.divide(processor["ours"], processor[side]).tolist()),
+        }
         count = (steps if side == "text" else pixel_steps) * batch_size
         total = sum(count / rate for rate in clock[side])
         found["examples_per_s"][side]["processor_share"] = spent[side]["processor"] / total
@@ -292,27 +361,41 @@ def measure(name: str, arguments: argparse.Namespace, device: torch.device, dtyp
     batch = arguments.batch_size
     lesson = Lesson.of(name, 2 * batch, device, dtype)
     model = lesson.backbone.plain_model
-    examples = {"memorize": examples_of(lesson, "memorize", range(len(lesson.pictures))),
-                "retrieve": examples_of(lesson, "retrieve", range(len(lesson.queries)))}
+    examples = {
+        "memorize": examples_of(lesson, "memorize", range(len(lesson.pictures))),
+        "retrieve": examples_of(lesson, "retrieve", range(len(lesson.queries))),
+    }
     result: dict[str, Any] = {
-        "parameters": sum(weight.numel() for key, weight in model.named_parameters()
-                          if "lora" not in key and "trainable_tokens" not in key),
+        "parameters": sum(
+            weight.numel() for key, weight in model.named_parameters() if "lora" not in key and "trainable_tokens" not in key
+        ),
         "trained": sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
-        "image_size": lesson.backbone.image_size, "vocabulary": model.get_output_embeddings().weight.shape[0],
+        "image_size": lesson.backbone.image_size,
+        "vocabulary": model.get_output_embeddings().weight.shape[0],
         "tokens": {task: spread([len(example) for example in found]) for task, found in examples.items()},
-        "differences": compare(lesson, batch, min(2, arguments.rounds))}
-    say(f"{name}: {result['parameters']:,} parameters; largest differences: " + "; ".join(
-        f"{what}: loss {off['loss']:.1e}, gradient {off['gradient']:.1e}" for what, off in result["differences"].items()))
+        "differences": compare(lesson, batch, min(2, arguments.rounds)),
+    }
+    say(
+        f"{name}: {result['parameters']:,} parameters; largest differences: "
+        + "; ".join(
+            f"{what}: loss {off['loss']:.1e}, gradient {off['gradient']:.1e}" for what, off in result["differences"].items()
+        )
+    )
     for task in SIDES:
         found = result[task] = rates(lesson, task, arguments.rounds, arguments.steps, arguments.pixel_steps, batch)
         if task == "memorize":
             found["vision_s"] = seconds = vision_seconds(lesson, min(8, batch), min(3, arguments.rounds))
             rate = found["examples_per_s"]
             found["first_epoch_speedup"] = (1 / rate["pixels"]["median"]) / (seconds + 1 / rate["ours"]["median"])
-        say(f"{name}, {task}: " + "; ".join(
-            f"{side} {rate['median']:.2f}/s" for side, rate in found["examples_per_s"].items()) + "; ours is " + ", ".join(
-            f"{faster['clock']['median']:.2f} times {side} ({faster['cpu']['median']:.2f} by processor time)"
-            for side, faster in found["speedup"].items()))
+        say(
+            f"{name}, {task}: "
+            + "; ".join(f"{side} {rate['median']:.2f}/s" for side, rate in found["examples_per_s"].items())
+            + "; ours is "
+            + ", ".join(
+                f"{faster['clock']['median']:.2f} times {side} ({faster['cpu']['median']:.2f} by processor time)"
+                for side, faster in found["speedup"].items()
+            )
+        )
     return result
 
 
@@ -349,8 +432,22 @@ def memory_of_all(names: Sequence[str], arguments: argparse.Namespace) -> dict[s
     for name in names:
         for task, sides in SIDES.items():
             for side in sides:
-                command = [sys.executable, __file__, "--memory-of", name, task, side, "--batch-size", str(arguments.batch_size),
-                           "--threads", str(arguments.threads), "--device", arguments.device, "--dtype", arguments.dtype]
+                command = [
+                    sys.executable,
+                    __file__,
+                    "--memory-of",
+                    name,
+                    task,
+                    side,
+                    "--batch-size",
+                    str(arguments.batch_size),
+                    "--threads",
+                    str(arguments.threads),
+                    "--device",
+                    arguments.device,
+                    "--dtype",
+                    arguments.dtype,
+                ]
                 done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
                 found.setdefault(name, {}).setdefault(task, {})[side] = json.loads(done.stdout.splitlines()[-1])
     return found
@@ -362,14 +459,19 @@ def memory_of_all(names: Sequence[str], arguments: argparse.Namespace) -> dict[s
 def markdown(report: dict[str, Any]) -> str:
     """The tables for people."""
     about = report["machine"]
-    out = ["# Learning to memorize and to retrieve", "",
-           f"{about['cpu']}, {about['threads']} threads of {about['cores']} cores, load {about['load_before']} before the run"
-           + (f"; {about['gpu']}" if about["gpu"] else "") + f"; Python {about['python']}, torch {about['torch']}, transformers "
-           f"{about['transformers']}. {about['dtype']}, batches of {report['batch_size']}, LoRA of rank {RANK} and new rows, "
-           f"AdamW; {report['steps']} steps a round ({report['pixel_steps']} with pixels), medians (least-greatest) of "
-           f"{report['rounds']} rounds in which the sides take turns.", "",
-           "| model | step | side | examples/s | ours is faster by | by CPU time | aim | processor's share | peak MiB | before |",
-           "|---|---|---|---:|---:|---:|---:|---:|---:|---:|"]
+    out = [
+        "# Learning to memorize and to retrieve",
+        "",
+        f"{about['cpu']}, {about['threads']} threads of {about['cores']} cores, load {about['load_before']} before the run"
+        + (f"; {about['gpu']}" if about["gpu"] else "")
+        + f"; Python {about['python']}, torch {about['torch']}, transformers "
+        f"{about['transformers']}. {about['dtype']}, batches of {report['batch_size']}, LoRA of rank {RANK} and new rows, "
+        f"AdamW; {report['steps']} steps a round ({report['pixel_steps']} with pixels), medians (least-greatest) of "
+        f"{report['rounds']} rounds in which the sides take turns.",
+        "",
+        "| model | step | side | examples/s | ours is faster by | by CPU time | aim | processor's share | peak MiB | before |",
+        "|---|---|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
     for name, found in report["models"].items():
         for task, sides in SIDES.items():
             for side in sides:
@@ -377,27 +479,38 @@ def markdown(report: dict[str, Any]) -> str:
                 aim = AIMS.get((task, side)) if name == "256m" else None
                 held = report["memory"].get(name, {}).get(task, {}).get(side, {})
                 share = rate.get("processor_share")
-                out.append(f"| {name} | {task} | {side} | {rate['median']:.2f} ({rate['least']:.2f}-{rate['greatest']:.2f}) | "
-                           + (f"**{times(faster['clock'])}** | {times(faster['cpu'])} | " if faster else "| | ")
-                           + f"{'' if aim is None else f'{aim:g}'} | {'' if share is None else f'{share:.0%}'} | "
-                           f"{held.get('peak_mib', '')} | {held.get('before_mib', '')} |")
+                out.append(
+                    f"| {name} | {task} | {side} | {rate['median']:.2f} ({rate['least']:.2f}-{rate['greatest']:.2f}) | "
+                    + (f"**{times(faster['clock'])}** | {times(faster['cpu'])} | " if faster else "| | ")
+                    + f"{'' if aim is None else f'{aim:g}'} | {'' if share is None else f'{share:.0%}'} | "
+                    f"{held.get('peak_mib', '')} | {held.get('before_mib', '')} |"
+                )
     out.append("")
     for name, found in report["models"].items():
         lengths, off = found["tokens"], found["differences"]
-        out.append(f"- *{name}*: {found['parameters']:,} parameters ({found['trained']:,} trained), pictures of "
-                   f"{found['image_size']} px, vocabulary {found['vocabulary']:,}; " + ", ".join(
-                       f"{task}: {at['least']:.0f}-{at['greatest']:.0f} tokens (median {at['median']:.0f})"
-                       for task, at in lengths.items())
-                   + f". Encoding a picture: {found['memorize']['vision_s'] * 1e3:.0f} ms; the first epoch, which has to, is "
-                   f"{found['memorize']['first_epoch_speedup']:.2f} times as fast as with pixels. Against ours on the same "
-                   "batch and weights, relative: " + "; ".join(
-                       f"{what}: loss {at['loss']:.1e}, gradient {at['gradient']:.1e}" for what, at in off.items()) + ".")
-    out += ["", "*Pixels*: processor, pixels and the model's own loss in every step. *Pad image*: the same for queries, with a "
-            "constant picture in front, as GRACE's official code has it. *Text*: without it. *Ours*: cached features "
-            "(memorize: from the second epoch on), like lengths together, the tokens that all queries of a batch start with "
-            "evaluated once (where that saves time), logits only where there is something to learn. "
-            "*Processor's share*: of the time, spent on making tokens and pixels, which more processes could take over. *Peak*: "
-            "of a process of its own, and what it held before the first step (Python, PyTorch, the model, the pictures).", ""]
+        out.append(
+            f"- *{name}*: {found['parameters']:,} parameters ({found['trained']:,} trained), pictures of "
+            f"{found['image_size']} px, vocabulary {found['vocabulary']:,}; "
+            + ", ".join(
+                f"{task}: {at['least']:.0f}-{at['greatest']:.0f} tokens (median {at['median']:.0f})"
+                for task, at in lengths.items()
+            )
+            + f". Encoding a picture: {found['memorize']['vision_s'] * 1e3:.0f} ms; the first epoch, which has to, is "
+            f"{found['memorize']['first_epoch_speedup']:.2f} times as fast as with pixels. Against ours on the same "
+            "batch and weights, relative: "
+            + "; ".join(f"{what}: loss {at['loss']:.1e}, gradient {at['gradient']:.1e}" for what, at in off.items())
+            + "."
+        )
+    out += [
+        "",
+        "*Pixels*: processor, pixels and the model's own loss in every step. *Pad image*: the same for queries, with a "
+        "constant picture in front, as GRACE's official code has it. *Text*: without it. *Ours*: cached features "
+        "(memorize: from the second epoch on), like lengths together, the tokens that all queries of a batch start with "
+        "evaluated once (where that saves time), logits only where there is something to learn. "
+        "*Processor's share*: of the time, spent on making tokens and pixels, which more processes could take over. *Peak*: "
+        "of a process of its own, and what it held before the first step (Python, PyTorch, the model, the pictures).",
+        "",
+    ]
     return "\n".join(out)
 
 
@@ -441,16 +554,26 @@ def main() -> int:
         return 0
 
     started = time.perf_counter()
-    about = machine(threads=arguments.threads, torch=torch.__version__, transformers=transformers.__version__,
-                    gpu=torch.cuda.get_device_name(device) if device.type == "cuda" else None,
-                    dtype=str(dtype).removeprefix("torch."))
-    say(f"{about['cpu']}, {about['threads']} threads, load {about['load_before']} before; torch {about['torch']}, "
-        f"{about['dtype']}")
+    about = machine(
+        threads=arguments.threads,
+        torch=torch.__version__,
+        transformers=transformers.__version__,
+        gpu=torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        dtype=str(dtype).removeprefix("torch."),
+    )
+    say(
+        f"{about['cpu']}, {about['threads']} threads, load {about['load_before']} before; torch {about['torch']}, "
+        f"{about['dtype']}"
+    )
     report: dict[str, Any] = {
-        "machine": about, "batch_size": arguments.batch_size, "rounds": arguments.rounds, "steps": arguments.steps,
+        "machine": about,
+        "batch_size": arguments.batch_size,
+        "rounds": arguments.rounds,
+        "steps": arguments.steps,
         "pixel_steps": arguments.pixel_steps,
         "models": {name: measure(name, arguments, device, dtype) for name in arguments.models},
-        "memory": {} if arguments.no_memory else memory_of_all(arguments.models, arguments)}
+        "memory": {} if arguments.no_memory else memory_of_all(arguments.models, arguments),
+    }
     report["seconds"] = round(time.perf_counter() - started)
     text = markdown(report)
     say("\n" + text)
@@ -462,11 +585,17 @@ def main() -> int:
     for (task, side), aim in AIMS.items():
         if "256m" in report["models"]:
             reached = report["models"]["256m"][task]["speedup"][side]["clock"]["median"]
-            say(f"aim: {task} {aim:g} times as fast as {side}; measured {reached:.2f} "
-                f"({'reached' if reached >= aim else 'MISSED'})")
+            say(
+                f"aim: {task} {aim:g} times as fast as {side}; measured {reached:.2f} "
+                f"({'reached' if reached >= aim else 'MISSED'})"
+            )
     say(f"written to {arguments.out}/training.json and .md after {report['seconds']} s")
-    apart = [f"{name}, {what}" for name, found in report["models"].items() for what, off in found["differences"].items()
-             if not max(off.values()) <= TOLERANCE[dtype]]
+    apart = [
+        f"{name}, {what}"
+        for name, found in report["models"].items()
+        for what, off in found["differences"].items()
+        if not max(off.values()) <= TOLERANCE[dtype]
+    ]
     if apart:
         print(f"losses or gradients differ by more than rounding: {'; '.join(apart)}", file=sys.stderr)
     return 1 if apart else 0

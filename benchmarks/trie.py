@@ -95,11 +95,21 @@ def measure(file: Path, repeats: int) -> dict[str, Any]:
     on_cpu = trie.on("cpu")
     one_by_one = seconds(lambda: [trie.sequence_at(trie.walk(row)) for row in asked.tolist()], repeats)["cpu"]
     return {
-        "identifiers": n, "prefixes": trie.num_prefixes, "build_first_s": first, "build_s": built,
-        "bytes_per_identifier": trie.nbytes / n, "tensor_bytes_per_identifier": sum(
-            part.nbytes for part in (on_cpu.alphabet, on_cpu.keys, on_cpu.targets, on_cpu.positions)) / n,
-        "input_mb": sequences.nbytes / 1e6, "before_mb": before / 1e6, "peak_mb": peak / 1e6,
-        "file_bytes_per_identifier": file_bytes / n, "save_s": save, "load_s": load,
+        "identifiers": n,
+        "prefixes": trie.num_prefixes,
+        "build_first_s": first,
+        "build_s": built,
+        "bytes_per_identifier": trie.nbytes / n,
+        "tensor_bytes_per_identifier": sum(
+            part.nbytes for part in (on_cpu.alphabet, on_cpu.keys, on_cpu.targets, on_cpu.positions)
+        )
+        / n,
+        "input_mb": sequences.nbytes / 1e6,
+        "before_mb": before / 1e6,
+        "peak_mb": peak / 1e6,
+        "file_bytes_per_identifier": file_bytes / n,
+        "save_s": save,
+        "load_s": load,
         "merge_1_percent_s": seconds(lambda: most.merge(sequences[:batch]), repeats),
         "without_1_percent_s": seconds(lambda: trie.without(gone), repeats),
         "lookups_per_cpu_s": len(asked) / one_by_one,
@@ -139,46 +149,91 @@ def measure_dictionary(sequences: np.ndarray, repeats: int) -> dict[str, Any]:
     changed[:, -2] = sequences[rng.integers(len(rows), size=2_000), -2]  # many of these are in neither
     both = np.concatenate([asked, changed])
     expected = [find(row) for row in both.tolist()]
-    agree = expected == [trie.sequence_at(trie.walk(row)) for row in both.tolist()] == [
-        None if position < 0 else position for position in trie.on("cpu").sequences_in(torch.from_numpy(both)).tolist()]
+    agree = (
+        expected
+        == [trie.sequence_at(trie.walk(row)) for row in both.tolist()]
+        == [None if position < 0 else position for position in trie.on("cpu").sequences_in(torch.from_numpy(both)).tolist()]
+    )
     taken = seconds(lambda: [find(row) for row in asked.tolist()], repeats)["cpu"]
-    return {"identifiers": len(rows), "build_s": seconds(lambda: dictionary_trie(rows), repeats),
-            "bytes_per_identifier": nbytes / len(rows), "lookups_per_cpu_s": len(asked) / taken, "agrees": agree}
+    return {
+        "identifiers": len(rows),
+        "build_s": seconds(lambda: dictionary_trie(rows), repeats),
+        "bytes_per_identifier": nbytes / len(rows),
+        "lookups_per_cpu_s": len(asked) / taken,
+        "agrees": agree,
+    }
 
 
 def table(result: dict[str, Any]) -> str:
     """The figures in Markdown."""
     about = result["machine"]
-    columns = ("identifiers", "", "build s (min-max)", "build CPU s", "peak MB, before", "bytes each", "on disk",
-               "as tensors", "merge 1 % CPU s", "without 1 % CPU s", "load CPU s", "lookups/CPU s", "batched")
-    lines = ["# The identifier trie", "",
-             f"{about['cpu']}, {about['cores']} cores, load {about['load_before']} before the run, one thread; Python "
-             f"{about['python']}, NumPy {about['numpy']}, PyTorch {about['torch']}. Medians of {result['repeats']}.", "",
-             "| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    columns = (
+        "identifiers",
+        "",
+        "build s (min-max)",
+        "build CPU s",
+        "peak MB, before",
+        "bytes each",
+        "on disk",
+        "as tensors",
+        "merge 1 % CPU s",
+        "without 1 % CPU s",
+        "load CPU s",
+        "lookups/CPU s",
+        "batched",
+    )
+    lines = [
+        "# The identifier trie",
+        "",
+        f"{about['cpu']}, {about['cores']} cores, load {about['load_before']} before the run, one thread; Python "
+        f"{about['python']}, NumPy {about['numpy']}, PyTorch {about['torch']}. Medians of {result['repeats']}.",
+        "",
+        "| " + " | ".join(columns) + " |",
+        "|" + "---|" * len(columns),
+    ]
     for kind, rows in result["trie"].items():
         for row in rows:
             build = row["build_s"]
-            cells = (f"{row['identifiers']:,} {kind}", "`TrieIndex`",
-                     f"{build['median']:.2f} ({build['min']:.2f}-{build['max']:.2f})",
-                     f"{build['cpu']:.2f}",
-                     f"{row['peak_mb']:,.0f}, {row['before_mb']:,.0f}", f"{row['bytes_per_identifier']:.1f}",
-                     f"{row['file_bytes_per_identifier']:.1f}", f"{row['tensor_bytes_per_identifier']:.1f}",
-                     f"{row['merge_1_percent_s']['cpu']:.2f}", f"{row['without_1_percent_s']['cpu']:.2f}",
-                     f"{row['load_s']['cpu']:.2f}", f"{row['lookups_per_cpu_s']:,.0f}",
-                     f"{row['batched_lookups_per_cpu_s']:,.0f}")
+            cells = (
+                f"{row['identifiers']:,} {kind}",
+                "`TrieIndex`",
+                f"{build['median']:.2f} ({build['min']:.2f}-{build['max']:.2f})",
+                f"{build['cpu']:.2f}",
+                f"{row['peak_mb']:,.0f}, {row['before_mb']:,.0f}",
+                f"{row['bytes_per_identifier']:.1f}",
+                f"{row['file_bytes_per_identifier']:.1f}",
+                f"{row['tensor_bytes_per_identifier']:.1f}",
+                f"{row['merge_1_percent_s']['cpu']:.2f}",
+                f"{row['without_1_percent_s']['cpu']:.2f}",
+                f"{row['load_s']['cpu']:.2f}",
+                f"{row['lookups_per_cpu_s']:,.0f}",
+                f"{row['batched_lookups_per_cpu_s']:,.0f}",
+            )
             lines.append("| " + " | ".join(cells) + " |")
             other = result["dictionaries"][kind]
             if row["identifiers"] == other["identifiers"]:
                 build = other["build_s"]
-                cells = (f"{other['identifiers']:,} {kind}", "nested dictionaries",
-                         f"{build['median']:.2f} ({build['min']:.2f}-{build['max']:.2f})", f"{build['cpu']:.2f}", "",
-                         f"{other['bytes_per_identifier']:.1f}", *[""] * 5, f"{other['lookups_per_cpu_s']:,.0f}", "")
+                cells = (
+                    f"{other['identifiers']:,} {kind}",
+                    "nested dictionaries",
+                    f"{build['median']:.2f} ({build['min']:.2f}-{build['max']:.2f})",
+                    f"{build['cpu']:.2f}",
+                    "",
+                    f"{other['bytes_per_identifier']:.1f}",
+                    *[""] * 5,
+                    f"{other['lookups_per_cpu_s']:,.0f}",
+                    "",
+                )
                 lines.append("| " + " | ".join(cells) + " |")
-    lines += ["", "; ".join(f"*{kind}*: {what}" for kind, what in KINDS.items()) + "; an end token closes each. *As "
-              "tensors*: what `TrieIndex.on` adds on a device. *Lookups*: identifier to position from a Python list one "
-              "by one, or as rows of one tensor on the CPU. *Peak*: of the whole process while it builds, and what it held "
-              "just before (Python, PyTorch, the input array). CPU seconds count this process alone.",
-              f"Aim: at most {TARGET} bytes an identifier.", ""]
+    lines += [
+        "",
+        "; ".join(f"*{kind}*: {what}" for kind, what in KINDS.items()) + "; an end token closes each. *As "
+        "tensors*: what `TrieIndex.on` adds on a device. *Lookups*: identifier to position from a Python list one "
+        "by one, or as rows of one tensor on the CPU. *Peak*: of the whole process while it builds, and what it held "
+        "just before (Python, PyTorch, the input array). CPU seconds count this process alone.",
+        f"Aim: at most {TARGET} bytes an identifier.",
+        "",
+    ]
     return "\n".join(lines)
 
 
@@ -197,8 +252,13 @@ def main() -> int:
         return 0
 
     about = machine(numpy=np.__version__, torch=torch.__version__)
-    result: dict[str, Any] = {"machine": about, "repeats": arguments.repeats, "target_bytes": TARGET, "trie": {},
-                              "dictionaries": {}}
+    result: dict[str, Any] = {
+        "machine": about,
+        "repeats": arguments.repeats,
+        "target_bytes": TARGET,
+        "trie": {},
+        "dictionaries": {},
+    }
     for kind in KINDS:
         result["dictionaries"][kind] = measure_dictionary(random_sequences(kind, DICTIONARY_SIZE), arguments.repeats)
         result["trie"][kind] = []

@@ -53,17 +53,22 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
 
     run = commands.add_parser("run", help="memorize a gallery, measure retrieval, save the retriever")
-    run.add_argument("--identifier", default="atomic", help="atomic (default), structured, numeric, string, semantic, "
-                     "residual or classifier")
+    run.add_argument(
+        "--identifier", default="atomic", help="atomic (default), structured, numeric, string, semantic, residual or classifier"
+    )
     run.add_argument("--out", metavar="DIR", help="where results.json and the retriever go (default: runs/KIND)")
     add_recipe_options(run)
     run.set_defaults(do=_run)
 
     compare = commands.add_parser("compare", help="run every identifier kind with one recipe; writes the table of them")
     compare.add_argument("--kinds", default="all", help="all (default), or some of them, with commas: atomic,structured")
-    compare.add_argument("--out", metavar="DIR", default="runs/compare",
-                         help="DIR/KIND, DIR/comparison.md and .json; a kind finished there with the same settings is not run "
-                              "again (default: runs/compare)")
+    compare.add_argument(
+        "--out",
+        metavar="DIR",
+        default="runs/compare",
+        help="DIR/KIND, DIR/comparison.md and .json; a kind finished there with the same settings is not run "
+        "again (default: runs/compare)",
+    )
     add_recipe_options(compare)
     compare.set_defaults(do=_compare)
 
@@ -93,7 +98,9 @@ def _parser() -> argparse.ArgumentParser:
     tutorial.add_argument("--out", metavar="DIR", default="build/tutorial")
     tutorial.set_defaults(do=_tutorial)
 
-    notebooks = commands.add_parser("notebooks", help="stamp exercises and badges, execute the notebooks, save them with outputs")
+    notebooks = commands.add_parser(
+        "notebooks", help="stamp exercises and badges, execute the notebooks, save them with outputs"
+    )
     notebooks.set_defaults(do=_notebooks)
 
     exercises = commands.add_parser("exercises", help="write the sources in notebooks/exercises into the notebooks' cells")
@@ -121,11 +128,18 @@ def _run(arguments: argparse.Namespace) -> int:
     say = processes.say
     say(f"{corpus!r}, preset {preset.name}, identifier {arguments.identifier}, protocol {arguments.protocol}")
     with said_to_be_kept(out):
-        results = run(corpus, preset, identifier=arguments.identifier, protocol=arguments.protocol, seed=arguments.seed,
-                      out=out, about=about, **how_to_keep(arguments))
+        results = run(
+            corpus,
+            preset,
+            identifier=arguments.identifier,
+            protocol=arguments.protocol,
+            seed=arguments.seed,
+            out=out,
+            about=about,
+            **how_to_keep(arguments),
+        )
     say(results_table([results]))
-    say(f"written: {out / 'results.json'} and {out / 'retriever'}; ask it: "
-        f'python -m gcr_tutorial search {out} "your words"')
+    say(f'written: {out / "results.json"} and {out / "retriever"}; ask it: python -m gcr_tutorial search {out} "your words"')
     processes.stop()
     return 0
 
@@ -144,8 +158,9 @@ def _compare(arguments: argparse.Namespace) -> int:
     processes.start()
     say = processes.say
     say(f"{corpus!r}, preset {preset.name}, protocol {arguments.protocol}, identifiers {', '.join(kinds)}")
-    runs = compare(corpus, preset, kinds, out, protocol=arguments.protocol, seed=arguments.seed, about=about,
-                   **how_to_keep(arguments))
+    runs = compare(
+        corpus, preset, kinds, out, protocol=arguments.protocol, seed=arguments.seed, about=about, **how_to_keep(arguments)
+    )
     say(comparison_table(runs))
     say(f"written: {out / 'comparison.md'} and {out / 'comparison.json'}")
     processes.stop()
@@ -175,10 +190,16 @@ def _pretrain(arguments: argparse.Namespace) -> int:
     from .session import quiet
 
     quiet()
-    pretrain_backbones(Path(arguments.out), Path(arguments.bank), minutes=arguments.minutes, scenes=arguments.scenes,
-                       seed=arguments.seed, only=arguments.only,
-                       start_from=Path(arguments.start_from) if arguments.start_from else None,
-                       clock=time.process_time if arguments.cpu_time else time.perf_counter)
+    pretrain_backbones(
+        Path(arguments.out),
+        Path(arguments.bank),
+        minutes=arguments.minutes,
+        scenes=arguments.scenes,
+        seed=arguments.seed,
+        only=arguments.only,
+        start_from=Path(arguments.start_from) if arguments.start_from else None,
+        clock=time.process_time if arguments.cpu_time else time.perf_counter,
+    )
     return 0
 
 

@@ -20,10 +20,13 @@ def ablation_figure(study: Mapping[str, Any]) -> Figure:
     steps, counts, truths = figure.subplots(1, 3, width_ratios=(1.5, 1, 1))
     runs, groups = study["runs"], study["groups"]
     _bars(steps, [(name, [run["recall"]["R@1"] for run in runs if run["variant"] == name]) for name in groups["steps"]])
-    for axis, group, key, label in ((counts, "counts", "pseudo_queries_an_image", "pseudo-queries a picture"),
-                                    (truths, "truths", "true_share", "share of them that is true")):
-        chosen = sorted((run for run in runs if run["variant"] in groups[group] and run[key] is not None),
-                        key=lambda run: run[key])
+    for axis, group, key, label in (
+        (counts, "counts", "pseudo_queries_an_image", "pseudo-queries a picture"),
+        (truths, "truths", "true_share", "share of them that is true"),
+    ):
+        chosen = sorted(
+            (run for run in runs if run["variant"] in groups[group] and run[key] is not None), key=lambda run: run[key]
+        )
         places = [run[key] for run in chosen]
         axis.plot(places, [run["recall"]["R@1"] for run in chosen], "o", color=GOOD, label="GRACE")
         axis.plot(places, [run["bm25"]["R@1"] for run in chosen], "x", color=LINES[1][0], label="BM25, same sentences")
@@ -44,7 +47,7 @@ def ablation_figure(study: Mapping[str, Any]) -> Figure:
 def _bars(axis: Axes, variants: Sequence[tuple[str, Sequence[float]]]) -> None:
     """A bar for the mean of each variant's values, a dot for each value."""
     variants = [(name, values) for name, values in variants if values]
-    for place, (name, values) in enumerate(variants):
+    for place, (_name, values) in enumerate(variants):
         mean = statistics.fmean(values)
         axis.barh(place, mean, color="#cfe3f1", height=0.62)
         axis.plot(values, [place] * len(values), "o", color=GOOD, markersize=4.5)

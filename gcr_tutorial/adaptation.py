@@ -18,8 +18,15 @@ from .backbone import Backbone
 LORA_LAYERS = r".*(text_model|language_model).*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
 
 
-def adapt(backbone: Backbone, *, trainable: str = "lora", rank: int = 64, alpha: int | None = None,
-          token_ids: Sequence[int] = (), seed: int = 0) -> None:
+def adapt(
+    backbone: Backbone,
+    *,
+    trainable: str = "lora",
+    rank: int = 64,
+    alpha: int | None = None,
+    token_ids: Sequence[int] = (),
+    seed: int = 0,
+) -> None:
     """Make part of `backbone.model` trainable, in place.
 
     "lora": LoRA of `rank` on every linear layer of the language model, plus the embedding rows of `token_ids` (one
@@ -44,8 +51,14 @@ def adapt(backbone: Backbone, *, trainable: str = "lora", rank: int = 64, alpha:
         embeddings = {"embed_tokens": list(token_ids)} if token_ids else None
         if token_ids and not tied:
             embeddings["lm_head"] = list(token_ids)
-        config = LoraConfig(r=rank, lora_alpha=alpha or rank, lora_dropout=0.0, target_modules=LORA_LAYERS,
-                            trainable_token_indices=embeddings, task_type="CAUSAL_LM")
+        config = LoraConfig(
+            r=rank,
+            lora_alpha=alpha or rank,
+            lora_dropout=0.0,
+            target_modules=LORA_LAYERS,
+            trainable_token_indices=embeddings,
+            task_type="CAUSAL_LM",
+        )
         with torch.random.fork_rng(devices=[]), quiet_peft():
             torch.manual_seed(seed)
             backbone.model = get_peft_model(model, config)

@@ -43,8 +43,9 @@ def save_adapter(backbone: Backbone, folder: str | Path) -> None:
         save_file(_new_rows(backbone), aside / ROWS)
 
 
-def load_adapter(folder: str | Path, device: str | torch.device = "cpu", dtype: torch.dtype | None = None,
-                 base: str | Path | None = None) -> Backbone:
+def load_adapter(
+    folder: str | Path, device: str | torch.device = "cpu", dtype: torch.dtype | None = None, base: str | Path | None = None
+) -> Backbone:
     """The base model with the adapter that `save_adapter` wrote to `folder`: scores as they were when it was saved.
 
     `base` says where the base model is now, if it was moved. `finish(backbone)` folds the adapter in. Raises
@@ -56,13 +57,16 @@ def load_adapter(folder: str | Path, device: str | torch.device = "cpu", dtype: 
     try:
         backbone = load_backbone(base or _located(named, folder), device, dtype, None if base else config.get("revision"))
     except FileNotFoundError as error:
-        raise FileNotFoundError(f"the adapter in {folder} belongs to the model {named}, which was not found ({error}); say "
-                                "where it is with load_adapter(folder, base=...)") from error
+        raise FileNotFoundError(
+            f"the adapter in {folder} belongs to the model {named}, which was not found ({error}); say "
+            "where it is with load_adapter(folder, base=...)"
+        ) from error
     rows = load_file(folder / ROWS)
     sample, here = rows["base_sample"].float(), _base_sample(backbone).float()
     if sample.shape != here.shape or not torch.allclose(sample, here, rtol=0, atol=0.02 * sample.abs().max().item()):
-        raise ValueError(f"the adapter in {folder} was trained on another model than {backbone.source}: give the one it "
-                         f"names ({named})")
+        raise ValueError(
+            f"the adapter in {folder} was trained on another model than {backbone.source}: give the one it names ({named})"
+        )
     backbone.processor = AutoProcessor.from_pretrained(folder)
     one_picture_one_size(backbone.processor)
     model, n_rows = backbone.model, int(rows["n_rows"])
@@ -88,8 +92,12 @@ def _new_rows(backbone: Backbone) -> dict[str, torch.Tensor]:
     if output is not tables["input"]:
         tables["output"] = output
     rows = {name: table[ids].detach().cpu().clone() for name, table in tables.items()}
-    return {**rows, "ids": torch.tensor(ids, dtype=torch.long), "n_rows": torch.tensor(len(tables["input"])),
-            "base_sample": _base_sample(backbone)}
+    return {
+        **rows,
+        "ids": torch.tensor(ids, dtype=torch.long),
+        "n_rows": torch.tensor(len(tables["input"])),
+        "base_sample": _base_sample(backbone),
+    }
 
 
 def _base_weight(module: Any) -> torch.Tensor:

@@ -25,8 +25,11 @@ def level_accuracy(found: Sequence[Sequence[Hashable]], right: Sequence[Sequence
         raise ValueError(f"{len(found)} answers for {len(right)} right identifiers: need one each")
     levels = []
     for depth in range(max(map(len, right), default=0)):
-        here = [(tuple(a[depth:depth + 1]), tuple(b[depth:depth + 1])) for a, b in zip(found, right)
-                if tuple(a[:depth]) == tuple(b[:depth])]
+        here = [
+            (tuple(a[depth : depth + 1]), tuple(b[depth : depth + 1]))
+            for a, b in zip(found, right)
+            if tuple(a[:depth]) == tuple(b[:depth])
+        ]
         here = [(a, b) for a, b in here if a or b]
         if not here:
             break
@@ -53,8 +56,9 @@ def miss_kind(answer: int, target: int, relevant: Collection[int], likeliest: in
     return "search error" if likeliest in relevant else "model error"
 
 
-def bootstrap_interval(correct: Sequence[Sequence[float]] | np.ndarray, draws: int = 2000, percent: float = 95,
-                       seed: int = 0) -> tuple[float, float]:
+def bootstrap_interval(
+    correct: Sequence[Sequence[float]] | np.ndarray, draws: int = 2000, percent: float = 95, seed: int = 0
+) -> tuple[float, float]:
     """An interval for the mean of `correct` (P pictures, C queries each), in percent: the middle `percent` of the means of
     `draws` samples of P pictures, drawn with replacement (Efron 1979).
 

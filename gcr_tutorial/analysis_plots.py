@@ -16,12 +16,17 @@ from .analysis import KINDS
 from .plots import GOOD, INK, LINES, QUIET
 
 ALSO = "#009E73"  # Okabe-Ito green, always dashed: as true as the blue one
-SHADES = {"right": ("#0072B2", ""), "equally good": ("#56B4E9", "//"), "search error": ("#E69F00", "xx"),
-          "model error": ("#EDEDED", "")}
+SHADES = {
+    "right": ("#0072B2", ""),
+    "equally good": ("#56B4E9", "//"),
+    "search error": ("#E69F00", "xx"),
+    "model error": ("#EDEDED", ""),
+}
 
 
-def search_error_figure(widths: Sequence[int], lost: Mapping[str, Sequence[int]], opened: Sequence[float],
-                        levels: Mapping[str, float], of: int) -> Figure:
+def search_error_figure(
+    widths: Sequence[int], lost: Mapping[str, Sequence[int]], opened: Sequence[float], levels: Mapping[str, float], of: int
+) -> Figure:
     """What beams of several widths lose, and what they cost.
 
     Args:
@@ -48,8 +53,9 @@ def search_error_figure(widths: Sequence[int], lost: Mapping[str, Sequence[int]]
     return figure
 
 
-def comparison_figure(query: str, rankings: Mapping[str, Sequence[tuple[Image.Image, Any]]], target: Any,
-                      relevant: Sequence[Any] = ()) -> Figure:
+def comparison_figure(
+    query: str, rankings: Mapping[str, Sequence[tuple[Image.Image, Any]]], target: Any, relevant: Sequence[Any] = ()
+) -> Figure:
     """What several methods answer to one query, a row each, best first.
 
     Args:
@@ -71,8 +77,9 @@ def comparison_figure(query: str, rankings: Mapping[str, Sequence[tuple[Image.Im
         axis.text(left - 0.12, y + side / 2, method, fontsize=10, color=INK, ha="right", va="center", parse_math=False)
         for column, (picture, name) in enumerate(found):
             x = left + column * (side + gap)
-            color, style, line = ((GOOD, "-", 4) if name == target else (ALSO, (0, (2.2, 1.2)), 4) if name in relevant
-                                  else (QUIET, "-", 0.7))
+            color, style, line = (
+                (GOOD, "-", 4) if name == target else (ALSO, (0, (2.2, 1.2)), 4) if name in relevant else (QUIET, "-", 0.7)
+            )
             axis.imshow(picture, extent=(x, x + side, y + side, y), aspect="auto", interpolation="antialiased")
             axis.add_patch(Rectangle((x, y), side, side, facecolor="none", edgecolor=color, linestyle=style, linewidth=line))
     y, words = height - 0.17, ((GOOD, "-", "what it was written for"), (ALSO, (0, (2.2, 1.2)), "as true"))
@@ -94,8 +101,13 @@ def level_figure(levels: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
         for place, (count, share) in zip(x, values):
             axis.text(place, share + 1.5, f"{share:.0f} %\nof {count}", fontsize=8, ha="center", color=INK, linespacing=1.15)
     most = max(map(len, levels.values()))
-    axis.set(xticks=range(1, most + 1), xticklabels=[f"token {level}" for level in range(1, most + 1)], ylim=(0, 118),
-             yticks=range(0, 101, 20), ylabel="percent right, if right so far")
+    axis.set(
+        xticks=range(1, most + 1),
+        xticklabels=[f"token {level}" for level in range(1, most + 1)],
+        ylim=(0, 118),
+        yticks=range(0, 101, 20),
+        ylabel="percent right, if right so far",
+    )
     if len(levels) > 1:
         axis.legend(frameon=False, fontsize=8.5, loc="center left", bbox_to_anchor=(1, 0.5))
     _plain(axis)
@@ -130,11 +142,24 @@ def anatomy_figure(counts: Mapping[str, Mapping[str, int]]) -> Figure:
         for at, share in enumerate(shares):
             if share >= 2.5:
                 box = {"facecolor": "white", "edgecolor": "none", "pad": 1.2} if hatch else None
-                axis.text(start[at] + share / 2, at, f"{share:.1f}", fontsize=8, ha="center", va="center_baseline",
-                          color="white" if kind == "right" else INK, bbox=box)
+                axis.text(
+                    start[at] + share / 2,
+                    at,
+                    f"{share:.1f}",
+                    fontsize=8,
+                    ha="center",
+                    va="center_baseline",
+                    color="white" if kind == "right" else INK,
+                    bbox=box,
+                )
         start += shares
-    axis.set(yticks=range(len(counts)), yticklabels=list(counts), ylim=(len(counts) - 0.5, -0.5), xlim=(0, 100),
-             xlabel="percent of queries")
+    axis.set(
+        yticks=range(len(counts)),
+        yticklabels=list(counts),
+        ylim=(len(counts) - 0.5, -0.5),
+        xlim=(0, 100),
+        xlabel="percent of queries",
+    )
     figure.legend(*axis.get_legend_handles_labels(), loc="outside upper right", ncols=4, frameon=False, fontsize=8.5)
     _plain(axis)
     return figure
@@ -154,9 +179,14 @@ def interval_figure(intervals: Mapping[str, tuple[float, float, float]], xlabel:
     return figure
 
 
-def curves_figure(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], xlabel: str, ylabel: str,
-                  ylim: tuple[float | None, float | None] = (0, None), marker: str | None = None,
-                  xticks: tuple[Sequence[float], Sequence[str]] | None = None) -> Figure:
+def curves_figure(
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    xlabel: str,
+    ylabel: str,
+    ylim: tuple[float | None, float | None] = (0, None),
+    marker: str | None = None,
+    xticks: tuple[Sequence[float], Sequence[str]] | None = None,
+) -> Figure:
     """Lines (x, y) with their names beside them."""
     figure = Figure(figsize=(7.6, 3.1), dpi=100, layout="constrained")
     axis = figure.subplots()

@@ -74,9 +74,12 @@ def ship(kind: str, folder: Path | None = None) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     (target / "results.json").unlink(missing_ok=True)  # an earlier one's: it comes last, when all is there
     trained.save_pretrained(target / "retriever")
-    results["provenance"] = {"made": date.today().isoformat(), "machine": f"{platform.machine()}, {os.cpu_count()} cores, CPU",
-                             "command": f"python -m gcr_tutorial run --preset tiny --identifier {kind}",
-                             "weights": "float16, loaded as float32"}
+    results["provenance"] = {
+        "made": date.today().isoformat(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, CPU",
+        "command": f"python -m gcr_tutorial run --preset tiny --identifier {kind}",
+        "weights": "float16, loaded as float32",
+    }
     results.pop("source")
     write_text(target / "results.json", json.dumps(results, indent=1))
     return target

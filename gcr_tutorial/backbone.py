@@ -75,8 +75,8 @@ class Backbone:
         asked = [_turn("user", "Why?")]
         prompt = self.processor.apply_chat_template(asked, add_generation_prompt=True)
         whole = self.processor.apply_chat_template([*asked, _turn("assistant", "Because")])
-        if whole.startswith(prompt) and "Because" in whole[len(prompt):]:
-            before, _, after = whole[len(prompt):].partition("Because")
+        if whole.startswith(prompt) and "Because" in whole[len(prompt) :]:
+            before, _, after = whole[len(prompt) :].partition("Because")
             ids = self.tokenizer(after, add_special_tokens=False)["input_ids"]
             if ids and ids[0] in self.tokenizer.all_special_ids:
                 return before, ids[0]
@@ -103,8 +103,13 @@ def _turn(role: str, text: str, image: bool = False) -> dict[str, Any]:
     return {"role": role, "content": [{"type": "image"}] * image + [{"type": "text", "text": text}]}
 
 
-def load_backbone(path_or_hub_id: str | Path, device: str | torch.device = "cpu", dtype: torch.dtype | None = None,
-                  revision: str | None = None, image_size: int | None = None) -> Backbone:
+def load_backbone(
+    path_or_hub_id: str | Path,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype | None = None,
+    revision: str | None = None,
+    image_size: int | None = None,
+) -> Backbone:
     """Load a backbone from a folder or from the Hub, ready for inference; image splitting is switched off.
 
     `dtype` defaults to float32. `revision` pins the Hub's commit. `image_size`: pixels a side of every picture, for

@@ -39,8 +39,10 @@ def patch_figure(picture: Image.Image, patch: int, scale: int, tokens: Sequence[
     lines = _prompt_lines(tokens, 10.1)
     side, gap = 3.2, 0.9
     page = Page(10.5, side + (0.75 if IMAGE_TOKEN in dict(lines[-1]) else 0.6) + 0.62 * len(lines))
-    for left, step, what in ((1.6, patch, f"{(pixels // patch) ** 2} patches of {patch} × {patch} pixels"),
-                             (1.6 + side + gap, cell, f"{across**2} cells of {scale} × {scale} patches")):
+    for left, step, what in (
+        (1.6, patch, f"{(pixels // patch) ** 2} patches of {patch} × {patch} pixels"),
+        (1.6 + side + gap, cell, f"{across**2} cells of {scale} × {scale} patches"),
+    ):
         page.picture(left, 0.35, side, [picture])
         grid, width = [side * i * step / pixels for i in range(1, pixels // step)], 0.5 if step == patch else 1.8
         page.axis.vlines([left + at for at in grid], 0.35, 0.35 + side, color=INK, linewidth=width, zorder=7)
@@ -49,8 +51,18 @@ def patch_figure(picture: Image.Image, patch: int, scale: int, tokens: Sequence[
     for i in range(across**2):
         x, y = (side * (at + 0.5) / across for at in (i % across, i // across))
         disc = {"boxstyle": "circle,pad=0.25", "facecolor": INK, "edgecolor": "none", "alpha": 0.75}
-        page.text(1.6 + side + gap + x, 0.35 + y, str(i + 1), 10, "white", ha="center", va="center_baseline", zorder=9,
-                  fontweight="bold", bbox=disc)
+        page.text(
+            1.6 + side + gap + x,
+            0.35 + y,
+            str(i + 1),
+            10,
+            "white",
+            ha="center",
+            va="center_baseline",
+            zorder=9,
+            fontweight="bold",
+            bbox=disc,
+        )
     number = 0
     for row, line in enumerate(lines):
         x, y = 0.2, side + 0.6 + 0.62 * row
@@ -60,8 +72,16 @@ def patch_figure(picture: Image.Image, patch: int, scale: int, tokens: Sequence[
                 number += 1
                 page.text(x + 0.21, y + 0.51, str(number), 7, GREY_TEXT, ha="center", va="center_baseline")
             else:
-                page.text(x + width / 2, y + 0.21, token, 8, ha="center", va="center_baseline", family="monospace",
-                          bbox={"boxstyle": "round,pad=0.3", "facecolor": "#F4F4F4", "edgecolor": QUIET, "linewidth": 0.6})
+                page.text(
+                    x + width / 2,
+                    y + 0.21,
+                    token,
+                    8,
+                    ha="center",
+                    va="center_baseline",
+                    family="monospace",
+                    bbox={"boxstyle": "round,pad=0.3", "facecolor": "#F4F4F4", "edgecolor": QUIET, "linewidth": 0.6},
+                )
             x += width + 0.12
     return page.figure
 
@@ -80,8 +100,9 @@ def _prompt_lines(tokens: Sequence[str], width: float) -> list[list[tuple[str, f
     return lines
 
 
-def similarity_figure(queries: Sequence[str], pictures: Sequence[Image.Image], similarities: np.ndarray,
-                      true: Sequence[Sequence[int]] = ()) -> Figure:
+def similarity_figure(
+    queries: Sequence[str], pictures: Sequence[Image.Image], similarities: np.ndarray, true: Sequence[Sequence[int]] = ()
+) -> Figure:
     """Cosine of each query (row) with each picture (column) as a heat map: the highest of a row in bold type, blue frames
     where the caption is true.
 
@@ -106,15 +127,39 @@ def similarity_figure(queries: Sequence[str], pictures: Sequence[Image.Image], s
         page.text(left - 0.12, y + side / 2, words, 8.5, ha="right", va="center")
         for column in range(len(pictures)):
             x, depth = left + column * side, (values[row, column] - low) / (high - low)
-            page.axis.fill([x, x + side, x + side, x], [y, y, y + side, y + side], zorder=1,
-                           color=tuple(1 - depth * (1 - c) for c in (0.90, 0.45, 0.0)))  # white to Okabe-Ito orange
+            page.axis.fill(
+                [x, x + side, x + side, x],
+                [y, y, y + side, y + side],
+                zorder=1,
+                color=tuple(1 - depth * (1 - c) for c in (0.90, 0.45, 0.0)),
+            )  # white to Okabe-Ito orange
             best = values[row, column] == values[row].max()
-            page.text(x + side / 2, y + side / 2, f"{values[row, column]:.2f}".replace("-", "−"), 9, ha="center",
-                      va="center_baseline", fontweight="bold" if best else "normal", zorder=4)
+            page.text(
+                x + side / 2,
+                y + side / 2,
+                f"{values[row, column]:.2f}".replace("-", "−"),
+                9,
+                ha="center",
+                va="center_baseline",
+                fontweight="bold" if best else "normal",
+                zorder=4,
+            )
             if row < len(true) and column in true[row]:
                 frames.append((x, y))
     for x, y in frames:
         inner = 0.035
-        page.lines([[(x + inner, y + inner), (x + side - inner, y + inner), (x + side - inner, y + side - inner),
-                     (x + inner, y + side - inner), (x + inner, y + inner)]], GOOD, 2.4, name="true")
+        page.lines(
+            [
+                [
+                    (x + inner, y + inner),
+                    (x + side - inner, y + inner),
+                    (x + side - inner, y + side - inner),
+                    (x + inner, y + side - inner),
+                    (x + inner, y + inner),
+                ]
+            ],
+            GOOD,
+            2.4,
+            name="true",
+        )
     return page.figure

@@ -42,8 +42,9 @@ def length_bucketed_batches(lengths: Sequence[int], batch_size: int, epochs: int
     return batches
 
 
-def collate(examples: Sequence[Example], pad_id: int, features: torch.Tensor | None,
-            device: torch.device | str) -> dict[str, torch.Tensor | None]:
+def collate(
+    examples: Sequence[Example], pad_id: int, features: torch.Tensor | None, device: torch.device | str
+) -> dict[str, torch.Tensor | None]:
     """The tensors of one batch: input_ids (B, L) padded on the left, attention_mask (B, L) or None without padding,
     labels (B, T) aligned on the right (-100 elsewhere), and, where there are images, their `features` (b, S, H) and
     `image_rows` (b,), the batch rows they belong to. Raises ValueError for images without features."""

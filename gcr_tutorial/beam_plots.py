@@ -42,7 +42,7 @@ class _Unrolled:
         self.right = {self.root} if target else set()  # nodes on the path of the right identifier
         for at, step in enumerate(trace.steps):
             found = [(prefix, child) for prefix in step.prefixes for child in prefix.children]
-            self.right |= {c.node for p, c in found if (*p.tokens, c.token) == target[:at + 1]}
+            self.right |= {c.node for p, c in found if (*p.tokens, c.token) == target[: at + 1]}
             best = sorted((child for _, child in found), key=lambda child: -child.score)
             living = [child.node for child in best if child.survives and child.position is None]
             missed = [child.node for child in best if not child.survives][:near_misses]
@@ -73,9 +73,18 @@ class _Unrolled:
         return alive
 
 
-def beam_figure(trace: BeamTrace, token_names: Lookup, pictures: Lookup | None = None, names: Lookup | None = None, *,
-                query: str | None = None, target: Sequence[int] | None = None, step: int | None = None,
-                near_misses: int = 3, width: float = 10.5) -> Figure:
+def beam_figure(
+    trace: BeamTrace,
+    token_names: Lookup,
+    pictures: Lookup | None = None,
+    names: Lookup | None = None,
+    *,
+    query: str | None = None,
+    target: Sequence[int] | None = None,
+    step: int | None = None,
+    near_misses: int = 3,
+    width: float = 10.5,
+) -> Figure:
     """The search from left to right: what was kept at each step, the nearest of what was pruned, the answers.
 
     A branch is as thick as its token is probable (the number beside it); the number in a node is the prefix's place
@@ -161,8 +170,15 @@ def beam_figure(trace: BeamTrace, token_names: Lookup, pictures: Lookup | None =
     return page.figure
 
 
-def _draw_branch(page: Page, branch: _Branch, start: tuple[float, float], end: tuple[float, float], color: str,
-                 column: float, name_of: Callable[[int], object]) -> None:
+def _draw_branch(
+    page: Page,
+    branch: _Branch,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    color: str,
+    column: float,
+    name_of: Callable[[int], object],
+) -> None:
     """The branch with its token and probability above its level part."""
     child, kept = branch.child, branch.child.survives
     weight = 0.8 + 3 * child.probability
@@ -237,21 +253,29 @@ def leak_figure(trace: BeamTrace) -> Figure:
     ticks, start = np.arange(1, len(shares) + 1), np.zeros(len(shares))
     looks = (("kept", WINS, None), ("pruned", "#E3E3E3", None), ("outside the trie", "white", "//////"))
     for share, (name, color, hatch) in zip(np.array(shares).T, looks):
-        left.barh(ticks, share, left=start, height=0.62, color=color, edgecolor=GREY_TEXT, linewidth=0.6, hatch=hatch,
-                  label=name)
+        left.barh(
+            ticks, share, left=start, height=0.62, color=color, edgecolor=GREY_TEXT, linewidth=0.6, hatch=hatch, label=name
+        )
         for at, size, x in zip(ticks, share, start + share / 2):
             if size > 0.07:  # else there is no room for the words
                 box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5} if hatch else None
-                left.text(x, at, f"{size:.0%}", fontsize=8, color="white" if color == WINS else INK, ha="center",
-                          va="center_baseline", bbox=box)
+                left.text(
+                    x,
+                    at,
+                    f"{size:.0%}",
+                    fontsize=8,
+                    color="white" if color == WINS else INK,
+                    ha="center",
+                    va="center_baseline",
+                    bbox=box,
+                )
         start = start + share
     left.set(xlim=(0, 1), yticks=ticks, yticklabels=[f"token {at}" for at in ticks], ylim=(len(ticks) + 0.5, 0.5))
     left.xaxis.set_major_formatter(PercentFormatter(1))
     left.set_xlabel("probability, all live prefixes together", fontsize=8.5)
     figure.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncols=3, frameon=False, fontsize=8.5)
     for at, out, weight, share in zip(ticks, outside, weights, shares):
-        right.scatter(np.maximum(out, FLOOR), np.full(len(out), at), 14 + 90 * weight, color=GREY_TEXT, alpha=0.45,
-                      linewidth=0)
+        right.scatter(np.maximum(out, FLOOR), np.full(len(out), at), 14 + 90 * weight, color=GREY_TEXT, alpha=0.45, linewidth=0)
         right.plot([max(share[-1], FLOOR)] * 2, [at - 0.31, at + 0.31], color=WINS, linewidth=2)
     right.set(xscale="log", xlim=(FLOOR / 2, 2))
     right.set_xlabel("probability outside: each live prefix (dots), all (bar)", fontsize=8.5)

@@ -17,8 +17,18 @@ from safetensors import SafetensorError, safe_open
 
 from .files import new_file
 
-DTYPES = {torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64",
-          torch.int32: "I32", torch.int16: "I16", torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL"}
+DTYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.int16: "I16",
+    torch.int8: "I8",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
 
 
 def save_checkpoint(path: str | Path, state: Any) -> None:
@@ -61,8 +71,9 @@ def differences(saved: Any, wanted: Any, name: str = "") -> list[str]:
     """Where two settings (JSON values) differ, one line for each option: "recipe.lr was 0.003 and is 0.001"."""
     if isinstance(saved, dict) and isinstance(wanted, dict):
         names = [*saved, *(key for key in wanted if key not in saved)]
-        return [line for key in names
-                for line in differences(saved.get(key), wanted.get(key), f"{name}.{key}".removeprefix("."))]
+        return [
+            line for key in names for line in differences(saved.get(key), wanted.get(key), f"{name}.{key}".removeprefix("."))
+        ]
     return [] if saved == wanted else [f"{name} was {saved!r} and is {wanted!r}"]
 
 

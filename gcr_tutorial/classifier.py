@@ -65,8 +65,9 @@ def last_hidden(backbone: Backbone, input_ids: torch.Tensor, attention_mask: tor
     """(B, H): the language model's state at the last token of each prompt; input_ids (B, L) padded on the left."""
     model = backbone.model.get_base_model() if hasattr(backbone.model, "get_base_model") else backbone.model
     positions = None if attention_mask is None else (attention_mask.cumsum(1) - 1).clamp(min=0)
-    return language_model(model)(input_ids=input_ids, attention_mask=attention_mask, position_ids=positions,
-                                 use_cache=False).last_hidden_state[:, -1]
+    return language_model(model)(
+        input_ids=input_ids, attention_mask=attention_mask, position_ids=positions, use_cache=False
+    ).last_hidden_state[:, -1]
 
 
 class ClassifierLoss(nn.Module):
@@ -83,10 +84,18 @@ class ClassifierLoss(nn.Module):
         return nn.functional.cross_entropy(logits, labels[:, 0], label_smoothing=self.label_smoothing)
 
 
-def fine_tune_classifier(backbone: Backbone, embeddings: torch.Tensor, queries: Sequence[tuple[str, int]], *,
-                         recipe: Recipe | None = None, seed: int = 0, merge: bool = True,
-                         progress: Callable[[str, int, int, float], None] | None = None,
-                         checkpoint: str | Path | None = None, **saving: Any) -> tuple[ClipClassifier, History]:
+def fine_tune_classifier(
+    backbone: Backbone,
+    embeddings: torch.Tensor,
+    queries: Sequence[tuple[str, int]],
+    *,
+    recipe: Recipe | None = None,
+    seed: int = 0,
+    merge: bool = True,
+    progress: Callable[[str, int, int, float], None] | None = None,
+    checkpoint: str | Path | None = None,
+    **saving: Any,
+) -> tuple[ClipClassifier, History]:
     """Train the map, and the language model under it, on `queries` ((text, row) pairs: captions and pseudo-queries).
 
     The same recipe as `fine_tune`'s retrieve step, whatever its schedule: there is nothing to memorize. `embeddings` (N, D)
@@ -96,8 +105,10 @@ def fine_tune_classifier(backbone: Backbone, embeddings: torch.Tensor, queries: 
     """
     recipe = recipe or Recipe()
     if not queries:
-        raise ValueError("the classifier learns from captions and pseudo-queries, and there are none: raise "
-                         "--pseudo-queries, or choose another identifier kind")
+        raise ValueError(
+            "the classifier learns from captions and pseudo-queries, and there are none: raise "
+            "--pseudo-queries, or choose another identifier kind"
+        )
     bad = [row for _, row in queries if not 0 <= row < len(embeddings)]
     if bad:
         raise ValueError(f"queries name rows {sorted(set(bad))[:5]}, but there are {len(embeddings)} images")
@@ -114,17 +125,24 @@ def fine_tune_classifier(backbone: Backbone, embeddings: torch.Tensor, queries: 
         if head.weight is not words.weight:
             head.requires_grad_(False)  # nothing is written: many processes would wait for its gradient
         history.losses["retrieve"], history.seconds["retrieve"] = train(
-            backbone, examples, epochs=epochs, recipe=recipe, seed=seed,
+            backbone,
+            examples,
+            epochs=epochs,
+            recipe=recipe,
+            seed=seed,
             callback=None if progress is None else lambda *at: progress("retrieve", *at),
             checkpoint=None if checkpoint is None else Path(checkpoint) / "0_classifier.safetensors",
-            loss_model=ClassifierLoss(backbone, classifier, recipe.label_smoothing), **saving)
+            loss_model=ClassifierLoss(backbone, classifier, recipe.label_smoothing),
+            **saving,
+        )
         finish(backbone, merge)
     return classifier.requires_grad_(False).eval(), history
 
 
 @torch.no_grad()
-def rank_by_classifier(backbone: Backbone, classifier: ClipClassifier, inputs: Mapping[str, torch.Tensor],
-                       rows: Sequence[int], k: int) -> list[list[tuple[int, float]]]:
+def rank_by_classifier(
+    backbone: Backbone, classifier: ClipClassifier, inputs: Mapping[str, torch.Tensor], rows: Sequence[int], k: int
+) -> list[list[tuple[int, float]]]:
     """For each prompt of `inputs` (see `left_pad`) the `k` likeliest of `rows` as (place in `rows`, log-probability in nats
     among all N images), best first: what `trie_search` returns, by one matrix product."""
     scores = classifier(last_hidden(backbone, inputs["input_ids"], inputs.get("attention_mask"))).log_softmax(-1)  # (B, N)

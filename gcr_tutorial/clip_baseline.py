@@ -19,7 +19,13 @@ from PIL import Image
 from torch import Tensor, nn
 
 from gcr_tutorial.clip_training import (
-    clip_optimizers, contrastive_step, cosine_share, cpu_has_bf16, draw_captions, set_lr, training_encoders,
+    clip_optimizers,
+    contrastive_step,
+    cosine_share,
+    cpu_has_bf16,
+    draw_captions,
+    set_lr,
+    training_encoders,
 )
 
 CONFIG_FILE = "open_clip_config.json"
@@ -49,12 +55,15 @@ def load_clip(name: str | Path, device: str = "cpu", pretrained: str | None = No
     if folder.is_dir():
         for file in (CONFIG_FILE, WEIGHTS_FILE):
             if not (folder / file).is_file():
-                raise FileNotFoundError(f"{folder} has no {file}: give a complete open_clip folder "
-                                        "(`python -m gcr_tutorial pretrain` makes one)")
+                raise FileNotFoundError(
+                    f"{folder} has no {file}: give a complete open_clip folder (`python -m gcr_tutorial pretrain` makes one)"
+                )
         name = f"local-dir:{folder}"
     elif ":" not in str(name) and str(name) not in open_clip.list_models():
-        raise FileNotFoundError(f"{name} is neither a folder nor a model that open_clip knows: "
-                                "give the path of an open_clip folder, such as data/backbones/tiny-clip")
+        raise FileNotFoundError(
+            f"{name} is neither a folder nor a model that open_clip knows: "
+            "give the path of an open_clip folder, such as data/backbones/tiny-clip"
+        )
     return open_clip_parts(str(name), device, pretrained)
 
 
@@ -65,26 +74,43 @@ def open_clip_parts(name: str, device: str = "cpu", pretrained: str | None = Non
 
 
 @torch.no_grad()
-def embed_images(clip: Clip, images: Iterable[Image.Image], batch_size: int = 64,
-                 progress: Callable[[int], None] | None = None) -> Tensor:
+def embed_images(
+    clip: Clip, images: Iterable[Image.Image], batch_size: int = 64, progress: Callable[[int], None] | None = None
+) -> Tensor:
     """L2-normalised embeddings (N, D), float32 on the CPU, of PIL images; read one batch at a time.
     `progress` is called with the number of images done."""
-    return _embed(clip, images, lambda batch: clip.model.encode_image(
-        torch.stack([clip.preprocess(image.convert("RGB")) for image in batch]).to(clip.device), normalize=True,
-    ), batch_size, progress)
+    return _embed(
+        clip,
+        images,
+        lambda batch: clip.model.encode_image(
+            torch.stack([clip.preprocess(image.convert("RGB")) for image in batch]).to(clip.device),
+            normalize=True,
+        ),
+        batch_size,
+        progress,
+    )
 
 
 @torch.no_grad()
-def embed_texts(clip: Clip, texts: Iterable[str], batch_size: int = 256,
-                progress: Callable[[int], None] | None = None) -> Tensor:
+def embed_texts(
+    clip: Clip, texts: Iterable[str], batch_size: int = 256, progress: Callable[[int], None] | None = None
+) -> Tensor:
     """L2-normalised embeddings (N, D), float32 on the CPU, of texts (cut at the model's context length)."""
-    return _embed(clip, texts, lambda batch: clip.model.encode_text(
-        clip.tokenizer(list(batch)).to(clip.device), normalize=True,
-    ), batch_size, progress)
+    return _embed(
+        clip,
+        texts,
+        lambda batch: clip.model.encode_text(
+            clip.tokenizer(list(batch)).to(clip.device),
+            normalize=True,
+        ),
+        batch_size,
+        progress,
+    )
 
 
-def _embed(clip: Clip, items: Iterable, encode: Callable[[list], Tensor], batch_size: int,
-           progress: Callable[[int], None] | None) -> Tensor:
+def _embed(
+    clip: Clip, items: Iterable, encode: Callable[[list], Tensor], batch_size: int, progress: Callable[[int], None] | None
+) -> Tensor:
     if isinstance(items, (str, Image.Image)):
         raise ValueError("give a list of texts or images, not a single one")
     with evaluating(clip.model):
@@ -106,16 +132,17 @@ def _embed(clip: Clip, items: Iterable, encode: Callable[[list], Tensor], batch_
     return torch.cat(parts)
 
 
-def zero_shot_rankings(query_embeddings: Tensor, image_embeddings: Tensor, k: int,
-                       block: int = 1024) -> list[list[int]]:
+def zero_shot_rankings(query_embeddings: Tensor, image_embeddings: Tensor, k: int, block: int = 1024) -> list[list[int]]:
     """For each query embedding (Q, D) the `k` most similar rows of `image_embeddings` (N, D), best first (all N where N
     is less than k; the lower row first among equals)."""
     if k < 1:
         raise ValueError(f"k must be at least 1, not {k}")
     shapes_fit = query_embeddings.ndim == image_embeddings.ndim == 2
     if not shapes_fit or query_embeddings.shape[1] != image_embeddings.shape[1]:
-        raise ValueError(f"expected (Q, D) queries and (N, D) images of one D, not {tuple(query_embeddings.shape)} "
-                         f"and {tuple(image_embeddings.shape)}: were both made by the same CLIP?")
+        raise ValueError(
+            f"expected (Q, D) queries and (N, D) images of one D, not {tuple(query_embeddings.shape)} "
+            f"and {tuple(image_embeddings.shape)}: were both made by the same CLIP?"
+        )
     rankings: list[list[int]] = []
     for queries in query_embeddings.split(block):
         order = (queries @ image_embeddings.T).argsort(dim=1, descending=True, stable=True)
@@ -123,10 +150,21 @@ def zero_shot_rankings(query_embeddings: Tensor, image_embeddings: Tensor, k: in
     return rankings
 
 
-def fine_tune_clip(clip: Clip, images: Sequence[Image.Image], pairs: Sequence[tuple[int, str]], *, epochs: int = 10,
-                   batch_size: int = 128, captions_per_image: int = 2, lr: float = 3e-4, weight_decay: float = 0.1,
-                   warmup: float = 0.1, seed: int = 0, bf16: bool | None = None,
-                   progress: Callable[[int, int, float], None] | None = None) -> dict[str, list[float] | float]:
+def fine_tune_clip(
+    clip: Clip,
+    images: Sequence[Image.Image],
+    pairs: Sequence[tuple[int, str]],
+    *,
+    epochs: int = 10,
+    batch_size: int = 128,
+    captions_per_image: int = 2,
+    lr: float = 3e-4,
+    weight_decay: float = 0.1,
+    warmup: float = 0.1,
+    seed: int = 0,
+    bf16: bool | None = None,
+    progress: Callable[[int, int, float], None] | None = None,
+) -> dict[str, list[float] | float]:
     """Fine-tune `clip` in place on `pairs` (row of `images`, caption). An epoch visits each captioned image once, with
     up to `captions_per_image` of its captions drawn anew; AdamW, linear warm-up, then cosine to 0.
 
@@ -157,11 +195,12 @@ def fine_tune_clip(clip: Clip, images: Sequence[Image.Image], pairs: Sequence[tu
             shuffled = rng.permutation(rows)
             epoch_loss = 0.0
             for start in range(0, steps_per_epoch * batch_size, batch_size):
-                batch = shuffled[start:start + batch_size].tolist()
+                batch = shuffled[start : start + batch_size].tolist()
                 texts, owner = draw_captions([captions[row] for row in batch], captions_per_image, rng)
                 set_lr(optimizers, lr * cosine_share((step + 0.5) / total, warmup))
-                loss = contrastive_step(clip, optimizers, encode_images, encode_texts, pixels.batch(batch),
-                                        clip.tokenizer(texts), owner, bf16)
+                loss = contrastive_step(
+                    clip, optimizers, encode_images, encode_texts, pixels.batch(batch), clip.tokenizer(texts), owner, bf16
+                )
                 epoch_loss += loss / steps_per_epoch
                 step += 1
                 if progress:

@@ -21,8 +21,7 @@ from gcr_tutorial.clip_baseline import CONFIG_FILE, WEIGHTS_FILE, Clip, open_cli
 PAD, BOS, EOS = "<pad>", "<bos>", "<eos>"
 
 
-def train_clip_tokenizer(texts: Iterable[str], vocab_size: int = 2000,
-                         context_length: int = 32) -> PreTrainedTokenizerFast:
+def train_clip_tokenizer(texts: Iterable[str], vocab_size: int = 2000, context_length: int = 32) -> PreTrainedTokenizerFast:
     """A lower-casing byte-level BPE tokenizer that puts BOS and EOS around a text, pads on the right and, when it must
     cut at `context_length`, keeps EOS. Raises ValueError where there are no texts."""
     texts = list(texts)
@@ -32,12 +31,18 @@ def train_clip_tokenizer(texts: Iterable[str], vocab_size: int = 2000,
     bpe.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     bpe.decoder = decoders.ByteLevel()
-    bpe.train_from_iterator(texts, trainers.BpeTrainer(
-        vocab_size=vocab_size, special_tokens=[PAD, BOS, EOS], show_progress=False,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-    ))
+    bpe.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(
+            vocab_size=vocab_size,
+            special_tokens=[PAD, BOS, EOS],
+            show_progress=False,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        ),
+    )
     bpe.post_processor = processors.TemplateProcessing(
-        single=f"{BOS} $A {EOS}", pair=f"{BOS} $A $B {EOS}",
+        single=f"{BOS} $A {EOS}",
+        pair=f"{BOS} $A $B {EOS}",
         special_tokens=[(token, bpe.token_to_id(token)) for token in (BOS, EOS)],
     )
     return wrap_tokenizer(bpe, context_length)
@@ -45,26 +50,56 @@ def train_clip_tokenizer(texts: Iterable[str], vocab_size: int = 2000,
 
 def wrap_tokenizer(bpe: Tokenizer, context_length: int) -> PreTrainedTokenizerFast:
     """`bpe` as a transformers tokenizer that knows its special tokens, side of padding and longest text."""
-    return PreTrainedTokenizerFast(tokenizer_object=bpe, pad_token=PAD, bos_token=BOS, eos_token=EOS,
-                                   padding_side="right", truncation_side="right", model_max_length=context_length)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bpe,
+        pad_token=PAD,
+        bos_token=BOS,
+        eos_token=EOS,
+        padding_side="right",
+        truncation_side="right",
+        model_max_length=context_length,
+    )
 
 
-def clip_config(tokenizer: PreTrainedTokenizerFast, image_size: int = 96, patch_size: int = 12, width: int = 192,
-                layers: int = 4, head_width: int = 48, mlp_ratio: float = 3.0, embed_dim: int = 192) -> dict[str, Any]:
+def clip_config(
+    tokenizer: PreTrainedTokenizerFast,
+    image_size: int = 96,
+    patch_size: int = 12,
+    width: int = 192,
+    layers: int = 4,
+    head_width: int = 48,
+    mlp_ratio: float = 3.0,
+    embed_dim: int = 192,
+) -> dict[str, Any]:
     """The content of `open_clip_config.json` for a pair of small transformers of the same width and depth."""
     if image_size % patch_size:
         raise ValueError(f"image_size {image_size} is not a multiple of patch_size {patch_size}")
     return {
         "model_cfg": {
             "embed_dim": embed_dim,
-            "vision_cfg": {"image_size": image_size, "patch_size": patch_size, "width": width, "layers": layers,
-                           "head_width": head_width, "mlp_ratio": mlp_ratio, "pool_type": "avg"},
+            "vision_cfg": {
+                "image_size": image_size,
+                "patch_size": patch_size,
+                "width": width,
+                "layers": layers,
+                "head_width": head_width,
+                "mlp_ratio": mlp_ratio,
+                "pool_type": "avg",
+            },
             # pool_type: the default, "argmax", pools at the largest token id, which is CLIP's own EOS but not ours
-            "text_cfg": {"context_length": tokenizer.model_max_length, "vocab_size": len(tokenizer), "width": width,
-                         "heads": width // head_width, "layers": layers, "mlp_ratio": mlp_ratio, "pool_type": "eos",
-                         "eos_id": tokenizer.eos_token_id, "pad_id": tokenizer.pad_token_id,
-                         # any name: with local-dir: open_clip reads the tokenizer in the folder itself
-                         "hf_tokenizer_name": "tiny-clip"},
+            "text_cfg": {
+                "context_length": tokenizer.model_max_length,
+                "vocab_size": len(tokenizer),
+                "width": width,
+                "heads": width // head_width,
+                "layers": layers,
+                "mlp_ratio": mlp_ratio,
+                "pool_type": "eos",
+                "eos_id": tokenizer.eos_token_id,
+                "pad_id": tokenizer.pad_token_id,
+                # any name: with local-dir: open_clip reads the tokenizer in the folder itself
+                "hf_tokenizer_name": "tiny-clip",
+            },
         },
         "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic", "resize_mode": "squash"},
     }

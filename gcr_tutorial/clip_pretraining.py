@@ -26,28 +26,64 @@ from torch import Tensor
 
 from gcr_tutorial.checkpoints import load_checkpoint, save_checkpoint
 from gcr_tutorial.clip_baseline import (
-    CONFIG_FILE, WEIGHTS_FILE, Clip, embed_images, embed_texts, evaluating, load_clip, zero_shot_rankings,
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    Clip,
+    embed_images,
+    embed_texts,
+    evaluating,
+    load_clip,
+    zero_shot_rankings,
 )
 from gcr_tutorial.clip_folder import (
-    clip_config, new_clip, save_clip_weights, train_clip_tokenizer, wrap_tokenizer,
+    clip_config,
+    new_clip,
+    save_clip_weights,
+    train_clip_tokenizer,
+    wrap_tokenizer,
 )
 from gcr_tutorial.clip_towers import caption_ends, fast_encode_images, fast_encode_texts, training_flops
 from gcr_tutorial.clip_training import (
-    clip_optimizers, contrastive_step, cosine_share, cpu_has_bf16, draw_captions, set_lr,
+    clip_optimizers,
+    contrastive_step,
+    cosine_share,
+    cpu_has_bf16,
+    draw_captions,
+    set_lr,
 )
 from gcr_tutorial.files import replace_folder
 
 PROVENANCE_FILE = "provenance.json"
 
 
-def pretrain_clip(bank, out_dir: str | Path, *, minutes: float, tokenizer_texts: Iterable[str], batch_size: int = 128,
-                  captions_per_image: int = 2, lr: float = 3e-3, weight_decay: float = 0.1, warmup: float = 0.03,
-                  muon: bool = True, patch_dropout: float = 0.5, dropout_until: float = 0.8, vocab_size: int = 2000,
-                  shape: dict[str, Any] | None = None, seed: int = 0, threads: int = 1, bf16: bool | None = None,
-                  start_from: str | Path | None = None, checkpoint: str | Path | None = None, save_every: float = 60.0,
-                  evaluate: Callable[[Clip], dict[str, float]] | None = None, evaluate_every: float = 600.0,
-                  report_every: float = 15.0, progress: Callable[[str], None] = print,
-                  clock: Callable[[], float] = time.perf_counter) -> dict[str, Any]:
+def pretrain_clip(
+    bank,
+    out_dir: str | Path,
+    *,
+    minutes: float,
+    tokenizer_texts: Iterable[str],
+    batch_size: int = 128,
+    captions_per_image: int = 2,
+    lr: float = 3e-3,
+    weight_decay: float = 0.1,
+    warmup: float = 0.03,
+    muon: bool = True,
+    patch_dropout: float = 0.5,
+    dropout_until: float = 0.8,
+    vocab_size: int = 2000,
+    shape: dict[str, Any] | None = None,
+    seed: int = 0,
+    threads: int = 1,
+    bf16: bool | None = None,
+    start_from: str | Path | None = None,
+    checkpoint: str | Path | None = None,
+    save_every: float = 60.0,
+    evaluate: Callable[[Clip], dict[str, float]] | None = None,
+    evaluate_every: float = 600.0,
+    report_every: float = 15.0,
+    progress: Callable[[str], None] = print,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, Any]:
     """Train a CLIP on `bank` (a SceneBank: `images` uint8 (N, S, S, 3), `captions` N lists of texts) for `minutes` of
     training time, and leave a complete open_clip folder at `out_dir` (written aside, then renamed).
 
@@ -73,24 +109,41 @@ def pretrain_clip(bank, out_dir: str | Path, *, minutes: float, tokenizer_texts:
     if len(bank) < 2 or batch_size < 2:
         raise ValueError("contrastive learning needs at least two images in the bank and in a batch")
     batch_size = min(batch_size, len(bank))
-    settings = {"images": len(bank), "image_size": size, "batch_size": batch_size, "lr": lr, "seed": seed,
-                "captions_per_image": captions_per_image, "weight_decay": weight_decay, "warmup": warmup,
-                "muon": muon, "patch_dropout": patch_dropout, "dropout_until": dropout_until, "shape": shape or {},
-                "start_from": None if start_from is None else _fingerprint(Path(start_from) / WEIGHTS_FILE)}
+    settings = {
+        "images": len(bank),
+        "image_size": size,
+        "batch_size": batch_size,
+        "lr": lr,
+        "seed": seed,
+        "captions_per_image": captions_per_image,
+        "weight_decay": weight_decay,
+        "warmup": warmup,
+        "muon": muon,
+        "patch_dropout": patch_dropout,
+        "dropout_until": dropout_until,
+        "shape": shape or {},
+        "start_from": None if start_from is None else _fingerprint(Path(start_from) / WEIGHTS_FILE),
+    }
     saved = load_checkpoint(checkpoint)
     if saved is not None and json.loads(saved["settings"]) != settings:
-        raise ValueError(f"{checkpoint} was made with other settings ({saved['settings']}): delete it to start anew, "
-                         "or call with those settings")
+        raise ValueError(
+            f"{checkpoint} was made with other settings ({saved['settings']}): delete it to start anew, "
+            "or call with those settings"
+        )
     earlier = None
     if start_from is not None:
         started_from = load_clip(start_from)
         earlier = json.loads((Path(start_from) / PROVENANCE_FILE).read_text())
         config = json.loads((Path(start_from) / CONFIG_FILE).read_text())
-        tokenizer = wrap_tokenizer(Tokenizer.from_file(str(Path(start_from) / "tokenizer.json")),
-                                   config["model_cfg"]["text_cfg"]["context_length"])
+        tokenizer = wrap_tokenizer(
+            Tokenizer.from_file(str(Path(start_from) / "tokenizer.json")), config["model_cfg"]["text_cfg"]["context_length"]
+        )
     else:
-        tokenizer = train_clip_tokenizer(tokenizer_texts, vocab_size) if saved is None else \
-            wrap_tokenizer(Tokenizer.from_str(saved["tokenizer"]), saved["context_length"])
+        tokenizer = (
+            train_clip_tokenizer(tokenizer_texts, vocab_size)
+            if saved is None
+            else wrap_tokenizer(Tokenizer.from_str(saved["tokenizer"]), saved["context_length"])
+        )
         config = clip_config(tokenizer, image_size=size, **(shape or {}))
     aside = out_dir.with_name(out_dir.name + ".writing")
     shutil.rmtree(aside, ignore_errors=True)
@@ -108,10 +161,18 @@ def pretrain_clip(bank, out_dir: str | Path, *, minutes: float, tokenizer_texts:
         progress(f"tiny-clip: going on from {checkpoint} at step {run['step']:,}, {_clock(run['seconds'])} trained")
 
     def save() -> None:
-        save_checkpoint(checkpoint, {
-            "model": clip.model.state_dict(), "optimizers": [o.state_dict() for o in optimizers], "run": run,
-            "seen": seen, "settings": json.dumps(settings), "tokenizer": tokenizer.backend_tokenizer.to_str(),
-            "context_length": tokenizer.model_max_length})
+        save_checkpoint(
+            checkpoint,
+            {
+                "model": clip.model.state_dict(),
+                "optimizers": [o.state_dict() for o in optimizers],
+                "run": run,
+                "seen": seen,
+                "settings": json.dumps(settings),
+                "tokenizer": tokenizer.backend_tokenizer.to_str(),
+                "context_length": tokenizer.model_max_length,
+            },
+        )
 
     def measure() -> dict[str, float]:
         with evaluating(clip.model):
@@ -135,14 +196,23 @@ def pretrain_clip(bank, out_dir: str | Path, *, minutes: float, tokenizer_texts:
             dropped = patch_dropout if fraction < dropout_until else 0.0
             batch = _batch(bank, run["step"], batch_size, captions_per_image, dropped, clip, seed)
             pixels, texts, tokens, owner, keep = batch
-            loss = contrastive_step(clip, optimizers, lambda p: fast_encode_images(clip.model, p, keep),
-                                    lambda t: fast_encode_texts(clip.model, t), pixels, tokens, owner, bf16)
+            loss = contrastive_step(
+                clip,
+                optimizers,
+                lambda p: fast_encode_images(clip.model, p, keep),
+                lambda t: fast_encode_texts(clip.model, t),
+                pixels,
+                tokens,
+                owner,
+                bf16,
+            )
             if not np.isfinite(loss):
                 raise FloatingPointError(f"the loss became {loss} at step {run['step']}: try a lower lr than {lr}")
             seen[texts] = True
             patches = keep.shape[1] if keep is not None else int(np.prod(clip.model.visual.grid_size))
-            run["flops"] += training_flops(clip.model, torch.full((len(pixels),), patches + 1),
-                                           caption_ends(clip.model, tokens) + 1)
+            run["flops"] += training_flops(
+                clip.model, torch.full((len(pixels),), patches + 1), caption_ends(clip.model, tokens) + 1
+            )
             run["step"] += 1
             run["captions"] += len(tokens)
             run["seconds"] += clock() - started
@@ -151,9 +221,11 @@ def pretrain_clip(bank, out_dir: str | Path, *, minutes: float, tokenizer_texts:
                 rate = (run["captions"] - captions_at_report) / max(1e-9, run["seconds"] - reported)
                 mean = sum(recent) / len(recent)
                 run["history"].append({"seconds": run["seconds"], "step": run["step"], "loss": mean})
-                progress(f"tiny-clip {_clock(run['seconds'])} of {_clock(budget)} | step {run['step']:,} | "
-                         f"loss {mean:.3f} (chance {np.log(batch_size):.2f}) | {rate:.0f} captions/s | "
-                         f"{_clock(max(0.0, budget - run['seconds']))} left")
+                progress(
+                    f"tiny-clip {_clock(run['seconds'])} of {_clock(budget)} | step {run['step']:,} | "
+                    f"loss {mean:.3f} (chance {np.log(batch_size):.2f}) | {rate:.0f} captions/s | "
+                    f"{_clock(max(0.0, budget - run['seconds']))} left"
+                )
                 last_report, reported = reported, run["seconds"]
                 recent, captions_at_report = [], run["captions"]
                 if evaluate and reported // evaluate_every > last_report // evaluate_every and reported < budget:
@@ -174,8 +246,9 @@ def pretrain_clip(bank, out_dir: str | Path, *, minutes: float, tokenizer_texts:
     return provenance
 
 
-def recall_evaluator(images: Sequence[Image.Image | np.ndarray], queries: Sequence[str], targets: Sequence[int],
-                     ks: Sequence[int] = (1, 5, 10)) -> Callable[[Clip], dict[str, float]]:
+def recall_evaluator(
+    images: Sequence[Image.Image | np.ndarray], queries: Sequence[str], targets: Sequence[int], ks: Sequence[int] = (1, 5, 10)
+) -> Callable[[Clip], dict[str, float]]:
     """An `evaluate` for `pretrain_clip`: text-to-image Recall@k in percent, where query q wants row targets[q]."""
     pictures = [Image.fromarray(image) if isinstance(image, np.ndarray) else image for image in images]
 
@@ -187,14 +260,21 @@ def recall_evaluator(images: Sequence[Image.Image | np.ndarray], queries: Sequen
     return evaluate
 
 
-def _batch(bank, step: int, batch_size: int, captions_per_image: int, dropped: float, clip: Clip, seed: int,
-           ) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor, Tensor, Tensor | None]:
+def _batch(
+    bank,
+    step: int,
+    batch_size: int,
+    captions_per_image: int,
+    dropped: float,
+    clip: Clip,
+    seed: int,
+) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor, Tensor, Tensor | None]:
     """The batch of one step, which depends on `seed` and `step` alone (so a resumed run sees the same ones):
     pixels (B, 3, S, S), (image, caption) indices of its C captions, tokens (C, L), owner (C,), kept patches (B, K)."""
     steps_per_epoch = len(bank) // batch_size
     epoch, place = divmod(step, steps_per_epoch)
     shuffled = np.random.default_rng([seed, epoch]).permutation(len(bank))
-    chosen = np.sort(shuffled[place * batch_size:(place + 1) * batch_size])  # sorted: kinder to the disk
+    chosen = np.sort(shuffled[place * batch_size : (place + 1) * batch_size])  # sorted: kinder to the disk
     pixels = torch.from_numpy(np.array(bank.images[chosen])).permute(0, 3, 1, 2).float() / 127.5 - 1
     rng = np.random.default_rng([seed, step, 1])
     numbers, owner = draw_captions([range(len(bank.captions[image])) for image in chosen], captions_per_image, rng)
@@ -208,29 +288,63 @@ def _batch(bank, step: int, batch_size: int, captions_per_image: int, dropped: f
     return pixels, visited, tokens, owner, keep
 
 
-def _provenance(bank, settings: dict, run: dict, seen: Tensor, minutes: float, threads: int, bf16: bool,
-                measured: dict[str, float], clip: Clip) -> dict[str, Any]:
+def _provenance(
+    bank,
+    settings: dict,
+    run: dict,
+    seen: Tensor,
+    minutes: float,
+    threads: int,
+    bf16: bool,
+    measured: dict[str, float],
+    clip: Clip,
+) -> dict[str, Any]:
     parameters = sum(p.numel() for p in clip.model.parameters())
     return {
-        "model": "tiny-clip", "made_by": "gcr_tutorial.clip_pretraining.pretrain_clip", "parameters": parameters,
-        "data": {"images": len(bank), "captions": sum(map(len, bank.captions)),
-                 "distinct_images_seen": int(seen.any(1).sum()), "distinct_captions_seen": int(seen.sum()),
-                 "image_visits": run["step"] * settings["batch_size"], "caption_visits": run["captions"]},
-        "training": {"minutes_planned": minutes, "seconds": round(run["seconds"], 1), "steps": run["step"],
-                     "final_loss": run["history"][-1]["loss"] if run["history"] else None, **settings},
-        "compute": {"model_flops": run["flops"], "threads": threads, "precision": "bfloat16" if bf16 else "float32",
-                    "machine": _cpu_name(), "cores": os.cpu_count()},
-        "measured": measured, "history": run["history"],
-        "versions": {"python": platform.python_version(), "torch": torch.__version__,
-                     "open_clip": open_clip.__version__, "transformers": transformers.__version__},
+        "model": "tiny-clip",
+        "made_by": "gcr_tutorial.clip_pretraining.pretrain_clip",
+        "parameters": parameters,
+        "data": {
+            "images": len(bank),
+            "captions": sum(map(len, bank.captions)),
+            "distinct_images_seen": int(seen.any(1).sum()),
+            "distinct_captions_seen": int(seen.sum()),
+            "image_visits": run["step"] * settings["batch_size"],
+            "caption_visits": run["captions"],
+        },
+        "training": {
+            "minutes_planned": minutes,
+            "seconds": round(run["seconds"], 1),
+            "steps": run["step"],
+            "final_loss": run["history"][-1]["loss"] if run["history"] else None,
+            **settings,
+        },
+        "compute": {
+            "model_flops": run["flops"],
+            "threads": threads,
+            "precision": "bfloat16" if bf16 else "float32",
+            "machine": _cpu_name(),
+            "cores": os.cpu_count(),
+        },
+        "measured": measured,
+        "history": run["history"],
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "open_clip": open_clip.__version__,
+            "transformers": transformers.__version__,
+        },
         "finished": time.strftime("%Y-%m-%d"),
     }
 
 
 def add_earlier(provenance: dict[str, Any], earlier: dict[str, Any]) -> None:
     """Add to `provenance` the visits, seconds and operations of the run that it went on from, kept under `earlier`."""
-    for part, names in (("data", ("image_visits", "caption_visits")), ("training", ("seconds", "steps")),
-                        ("compute", ("model_flops",))):
+    for part, names in (
+        ("data", ("image_visits", "caption_visits")),
+        ("training", ("seconds", "steps")),
+        ("compute", ("model_flops",)),
+    ):
         for name in names:
             provenance[part][name] += earlier[part][name]
     provenance["earlier"] = [*earlier.get("earlier", []), {k: v for k, v in earlier.items() if k != "earlier"}]

@@ -33,16 +33,27 @@ def contrastive_loss(images: Tensor, captions: Tensor, owner: Tensor, scale: Ten
     return (to_image + to_caption) / 2
 
 
-def contrastive_step(clip: Clip, optimizers: Sequence[torch.optim.Optimizer], encode_images: Callable[[Tensor], Tensor],
-                     encode_texts: Callable[[Tensor], Tensor], pixels: Tensor, tokens: Tensor, owner: Tensor,
-                     bf16: bool) -> float:
+def contrastive_step(
+    clip: Clip,
+    optimizers: Sequence[torch.optim.Optimizer],
+    encode_images: Callable[[Tensor], Tensor],
+    encode_texts: Callable[[Tensor], Tensor],
+    pixels: Tensor,
+    tokens: Tensor,
+    owner: Tensor,
+    bf16: bool,
+) -> float:
     """One optimisation step on `pixels` (B, 3, S, S) and `tokens` (C, L) whose images are rows `owner` (C,)."""
     device = clip.device
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         images = encode_images(pixels.to(device))
         captions = encode_texts(tokens.to(device))
-    loss = contrastive_loss(F.normalize(images.float(), dim=-1), F.normalize(captions.float(), dim=-1),
-                            owner.to(device), clip.model.logit_scale.exp())
+    loss = contrastive_loss(
+        F.normalize(images.float(), dim=-1),
+        F.normalize(captions.float(), dim=-1),
+        owner.to(device),
+        clip.model.logit_scale.exp(),
+    )
     clip.model.zero_grad(set_to_none=True)
     loss.backward()
     nn.utils.clip_grad_norm_(clip.model.parameters(), 1.0)
@@ -60,8 +71,7 @@ def training_encoders(model: nn.Module) -> tuple[Callable[[Tensor], Tensor], Cal
     return model.encode_image, model.encode_text
 
 
-def clip_optimizers(model: nn.Module, lr: float, weight_decay: float,
-                    muon: bool = False) -> list[torch.optim.Optimizer]:
+def clip_optimizers(model: nn.Module, lr: float, weight_decay: float, muon: bool = False) -> list[torch.optim.Optimizer]:
     """AdamW with weight decay on the weight matrices only (not on biases, norms, embeddings, positions, logit scale).
     With `muon` the matrices inside the transformer blocks go to Muon instead (Jordan et al., 2024), its steps scaled to
     AdamW's size so that one `lr` serves both: fewer steps to the same loss, at some more time a step."""

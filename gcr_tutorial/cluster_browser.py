@@ -22,7 +22,7 @@ def rows_below(identifiers: Identifiers, prefix: Sequence[str], rows: Sequence[i
     prefix = tuple(prefix)
     chosen = range(len(identifiers)) if rows is None else rows
     order = {token: i for i, token in enumerate(identifiers.new_tokens)}
-    found = [row for row in chosen if identifiers.codes[row][:len(prefix)] == prefix]
+    found = [row for row in chosen if identifiers.codes[row][: len(prefix)] == prefix]
     return sorted(found, key=lambda row: [(order.get(token, len(order)), token) for token in identifiers.codes[row]])
 
 
@@ -33,8 +33,9 @@ def children_below(identifiers: Identifiers, prefix: Sequence[str], rows: Sequen
     return dict(Counter((*identifiers.codes[row], END)[depth] for row in below))
 
 
-def cluster_figure(identifiers: Identifiers, prefix: Sequence[str], pictures: Lookup,
-                   rows: Sequence[int] | None = None) -> Figure:
+def cluster_figure(
+    identifiers: Identifiers, prefix: Sequence[str], pictures: Lookup, rows: Sequence[int] | None = None
+) -> Figure:
     """The pictures whose names begin with `prefix`, each over the rest of its name; at most MOST of them.
 
     Raises ValueError where no name begins so.
@@ -51,14 +52,16 @@ def cluster_figure(identifiers: Identifiers, prefix: Sequence[str], pictures: Lo
     for i, row in enumerate(shown):
         x, y = 0.18 + i % ACROSS * PITCH, 0.4 + i // ACROSS * (PITCH + 0.16)
         page.picture(x, y, SIDE, [look_up(pictures)(row)])
-        rest = " ".join(identifiers.codes[row][len(tuple(prefix)):]) or END
-        page.text(x + SIDE / 2, y + SIDE + 0.1, shorten(rest, 6.5, PITCH - 0.04), 6.5, GREY_TEXT, ha="center",
-                  va="center_baseline")
+        rest = " ".join(identifiers.codes[row][len(tuple(prefix)) :]) or END
+        page.text(
+            x + SIDE / 2, y + SIDE + 0.1, shorten(rest, 6.5, PITCH - 0.04), 6.5, GREY_TEXT, ha="center", va="center_baseline"
+        )
     return page.figure
 
 
-def cluster_picture(identifiers: Identifiers, prefix: Sequence[str], pictures: Lookup,
-                    rows: Sequence[int] | None = None) -> Picture:
+def cluster_picture(
+    identifiers: Identifiers, prefix: Sequence[str], pictures: Lookup, rows: Sequence[int] | None = None
+) -> Picture:
     """`cluster_figure` as a notebook shows it, with alt text."""
     found = rows_below(identifiers, prefix, rows)
     words = f"{len(found)} picture{'s whose names begin' if len(found) != 1 else ' whose name begins'}"
@@ -66,8 +69,9 @@ def cluster_picture(identifiers: Identifiers, prefix: Sequence[str], pictures: L
     return Picture(cluster_figure(identifiers, prefix, pictures, rows), alt)
 
 
-def cluster_browser(identifiers: Identifiers, pictures: Lookup, rows: Sequence[int] | None = None,
-                    start: Sequence[str] = (), levels: int = 3) -> None:
+def cluster_browser(
+    identifiers: Identifiers, pictures: Lookup, rows: Sequence[int] | None = None, start: Sequence[str] = (), levels: int = 3
+) -> None:
     """Show the cluster `start`, and above it a menu for each of the first `levels` tokens: choosing one goes down the tree.
 
     Arguments as of `cluster_figure`. Without ipywidgets the still picture stands alone. Raises ValueError where no name
@@ -79,15 +83,18 @@ def cluster_browser(identifiers: Identifiers, pictures: Lookup, rows: Sequence[i
     except ImportError:
         display(first)
         return
-    menus = [ipywidgets.Dropdown(description=f"token {level + 1}", layout=ipywidgets.Layout(width="16em", max_width="100%"))
-             for level in range(levels)]
+    menus = [
+        ipywidgets.Dropdown(description=f"token {level + 1}", layout=ipywidgets.Layout(width="16em", max_width="100%"))
+        for level in range(levels)
+    ]
 
     def fill(level: int, prefix: tuple[str, ...], chosen: Sequence[str] = ()) -> None:
         """Offer in the menus from `level` on what may follow `prefix`, with the tokens `chosen` selected in them."""
         for at in range(level, levels):
             found = children_below(identifiers, prefix, rows) if len(prefix) == at else {}
-            menus[at].options = [("any", "")] + [(f"{token} ({count})", token)
-                                                 for token, count in found.items() if token != END]
+            menus[at].options = [("any", "")] + [
+                (f"{token} ({count})", token) for token, count in found.items() if token != END
+            ]
             menus[at].value = chosen[at] if at < len(chosen) else ""
             menus[at].disabled = len(menus[at].options) == 1
             prefix = (*prefix, menus[at].value) if menus[at].value else prefix
@@ -103,7 +110,7 @@ def cluster_browser(identifiers: Identifiers, pictures: Lookup, rows: Sequence[i
             return
         filling = True
         level = menus.index(change["owner"])
-        prefix = tuple(menu.value for menu in menus[:level + 1] if menu.value)
+        prefix = tuple(menu.value for menu in menus[: level + 1] if menu.value)
         fill(level + 1, prefix)
         filling = False
         if shown is not None:

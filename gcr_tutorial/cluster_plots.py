@@ -31,8 +31,15 @@ class _Node:
     hidden: int = 0
 
 
-def cluster_tree_figure(identifiers: Identifiers, pictures: Lookup, rows: Sequence[int] | None = None, depth: int = 2, *,
-                        path: int | None = None, branches: int = 8) -> Figure:
+def cluster_tree_figure(
+    identifiers: Identifiers,
+    pictures: Lookup,
+    rows: Sequence[int] | None = None,
+    depth: int = 2,
+    *,
+    path: int | None = None,
+    branches: int = 8,
+) -> Figure:
     """The tree that the identifiers make, each node shown by some of its images, and one image's path to its end.
 
     Which images stand for a node: up to four, evenly spaced among its identifiers in their order; none is chosen for
@@ -66,8 +73,10 @@ def cluster_tree_figure(identifiers: Identifiers, pictures: Lookup, rows: Sequen
     heads = _heads(root, depth)
     below = [node for node in trail[depth:] if node.children]  # the lines under the tree: the rest of the path
     if len(heads) + len(below) > MOST_LINES:
-        raise ValueError(f"{len(heads) + len(below)} lines of pictures do not fit on a page, {MOST_LINES} do: "
-                         "choose fewer rows, or a smaller depth or number of branches")
+        raise ValueError(
+            f"{len(heads) + len(below)} lines of pictures do not fit on a page, {MOST_LINES} do: "
+            "choose fewer rows, or a smaller depth or number of branches"
+        )
 
     start = MARGIN + (0.6 if depth == 1 and below else 0)  # x of the root, left of which stand the names of the lines
     left = start + (depth - 1) * COLUMN  # x of the last heads
@@ -76,16 +85,24 @@ def cluster_tree_figure(identifiers: Identifiers, pictures: Lookup, rows: Sequen
     if pitch < 0.45:
         raise ValueError(f"{slots} pictures do not fit side by side at depth {depth}: choose fewer branches")
     tree_end = TOP + len(heads) * LINE + 0.12
-    page = Page(max(left + COLUMN + (slots - 1) * pitch + HEAD + MARGIN, 6),
-                tree_end + (0.4 + len(below) * (LINE + LANE) if below else 0))
+    page = Page(
+        max(left + COLUMN + (slots - 1) * pitch + HEAD + MARGIN, 6),
+        tree_end + (0.4 + len(below) * (LINE + LANE) if below else 0),
+    )
     drawing = _Drawing(page, look_up(pictures), path, depth, start, pitch)
     for level in range(depth + 1):
         page.text(start + level * COLUMN, 0.2, f"token {level}" if level else "gallery", 8, GREY_TEXT, va="center")
     drawing.tree(root, 0, TOP)
     if below:
         code = " ".join(identifiers.codes[path])
-        page.text(MARGIN, tree_end + 0.2, shorten(f"The blue path to its end: {code} is {identifiers.image_ids[path]}",
-                                                   9, page.width - 2 * MARGIN), 9, GOOD, va="center")
+        page.text(
+            MARGIN,
+            tree_end + 0.2,
+            shorten(f"The blue path to its end: {code} is {identifiers.image_ids[path]}", 9, page.width - 2 * MARGIN),
+            9,
+            GOOD,
+            va="center",
+        )
     for i, node in enumerate(below):
         y = tree_end + 0.4 + i * (LINE + LANE)
         page.text(MARGIN, y + COMB + HEAD / 2, f"token {depth + 1 + i}", 8, GREY_TEXT, va="center")
@@ -124,8 +141,9 @@ class _Drawing:
         self.page.picture(x, y + COMB, side, [self.picture_of(row) for row in shown], GOOD if on_path else None)
         count = f" · {len(node.rows):,}" if len(node.rows) > 1 else ""
         words = f"{len(node.rows):,} images" if node.token is None else (node.token or END) + count
-        self.page.text(x, y + COMB + side + 0.11, shorten(words, 7, width - 0.06), 7, GOOD if on_path else INK,
-                       va="center_baseline")
+        self.page.text(
+            x, y + COMB + side + 0.11, shorten(words, 7, width - 0.06), 7, GOOD if on_path else INK, va="center_baseline"
+        )
 
     def strip(self, left: float, y: float, node: _Node) -> None:
         """The children of a head at x = `left` in a line to its right."""
@@ -138,8 +156,14 @@ class _Drawing:
             self.node(x, y, child, self.side, self.pitch)
         self.branches((left + HEAD, y + COMB + HEAD / 2), [[(x, y + 0.06), (x, end)] for x, end in ends], node)
         if node.hidden:
-            self.page.text(self.slot(left, len(ends)), y + COMB + self.side / 2, f"+ {node.hidden:,} more", 7,
-                           GREY_TEXT, va="center_baseline")
+            self.page.text(
+                self.slot(left, len(ends)),
+                y + COMB + self.side / 2,
+                f"+ {node.hidden:,} more",
+                7,
+                GREY_TEXT,
+                va="center_baseline",
+            )
 
     def tree(self, node: _Node, level: int, y: float) -> tuple[float, float]:
         """The node and all below it, down from y. Returns y of its own line, and where the next may start."""
@@ -180,8 +204,15 @@ def _heads(node: _Node, depth: int, level: int = 0) -> list[_Node]:
     return [head for child in node.children for head in _heads(child, depth, level + 1)]
 
 
-def _grow(token: str | None, rows: list[int], level: int, depth: int, codes: Sequence[tuple[str, ...]], path: int | None,
-          branches: int) -> _Node:
+def _grow(
+    token: str | None,
+    rows: list[int],
+    level: int,
+    depth: int,
+    codes: Sequence[tuple[str, ...]],
+    path: int | None,
+    branches: int,
+) -> _Node:
     """The tree below a prefix of `level` tokens: whole down to `depth`, below that along `path` only."""
     groups: dict[str, list[int]] = {}  # next token ("" where the identifier ends) -> rows
     for row in rows:

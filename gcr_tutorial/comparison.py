@@ -19,9 +19,19 @@ from .reporting import comparison_markdown, comparison_rows
 from .unfinished import complete_run, differing, goes_on, said_to_be_kept
 
 
-def compare(corpus: ImageCaptionCorpus, preset: Preset, kinds: Sequence[str], out: str | Path, *, protocol: str = "karpathy",
-            seed: int = 0, progress: Callable[[str], None] = print, about: dict | None = None, resume: bool = False,
-            **saving: Any) -> list[dict[str, Any]]:
+def compare(
+    corpus: ImageCaptionCorpus,
+    preset: Preset,
+    kinds: Sequence[str],
+    out: str | Path,
+    *,
+    protocol: str = "karpathy",
+    seed: int = 0,
+    progress: Callable[[str], None] = print,
+    about: dict | None = None,
+    resume: bool = False,
+    **saving: Any,
+) -> list[dict[str, Any]]:
     """Run every kind of `kinds` as `run` does, into `out/KIND`; returns the results (as in results.json) in order.
 
     A kind that stands finished in `out` with the same settings is not run again; one that was interrupted goes on with
@@ -50,15 +60,34 @@ def compare(corpus: ImageCaptionCorpus, preset: Preset, kinds: Sequence[str], ou
             progress(f"{kind} ({number} of {len(kinds)}): training now{left}")
             started = time.monotonic()
             with said_to_be_kept(out / kind):
-                results = run(corpus, preset, identifier=kind, protocol=protocol, seed=seed, out=out / kind, about=about,
-                              progress=progress, pseudo_store=out / "pseudo_queries.json", resume=resume, **saving)
+                results = run(
+                    corpus,
+                    preset,
+                    identifier=kind,
+                    protocol=protocol,
+                    seed=seed,
+                    out=out / kind,
+                    about=about,
+                    progress=progress,
+                    pseudo_store=out / "pseudo_queries.json",
+                    resume=resume,
+                    **saving,
+                )
             seconds.append(time.monotonic() - started)
         runs.append(results)
         if processes.is_main():
             write_text(out / "comparison.md", comparison_markdown(runs) + "\n")
-            write_text(out / "comparison.json", json.dumps({"rows": comparison_rows(runs), "settings": {
-                key: value for key, value in settings.items() if key != "identifier"}, "versions": results["versions"]},
-                indent=1))
+            write_text(
+                out / "comparison.json",
+                json.dumps(
+                    {
+                        "rows": comparison_rows(runs),
+                        "settings": {key: value for key, value in settings.items() if key != "identifier"},
+                        "versions": results["versions"],
+                    },
+                    indent=1,
+                ),
+            )
     return runs
 
 

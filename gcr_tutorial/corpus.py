@@ -68,9 +68,15 @@ class RetrievalTask:
 class ImageCaptionCorpus:
     """Images with captions and splits; pixels are drawn or read when asked for. Make one with a `from_...` method."""
 
-    def __init__(self, name: str, records: Sequence[ImageRecord], images_dir: Path | None = None,
-                 scenes: Sequence[Any] = (), meanings: Sequence[Sequence[Any]] = (),
-                 stored: Callable[[int], bytes] | None = None):
+    def __init__(
+        self,
+        name: str,
+        records: Sequence[ImageRecord],
+        images_dir: Path | None = None,
+        scenes: Sequence[Any] = (),
+        meanings: Sequence[Sequence[Any]] = (),
+        stored: Callable[[int], bytes] | None = None,
+    ):
         self.name = name
         self.records = tuple(records)
         self._images_dir = images_dir  # resolved; None where the pictures are not files of a folder
@@ -80,8 +86,7 @@ class ImageCaptionCorpus:
         self._cache = ImageCache()
 
     @classmethod
-    def from_picturebook(cls, n_train: int = 1000, n_val: int = 100, n_test: int = 300,
-                         seed: int = 0) -> ImageCaptionCorpus:
+    def from_picturebook(cls, n_train: int = 1000, n_val: int = 100, n_test: int = 300, seed: int = 0) -> ImageCaptionCorpus:
         """Scenes of the tutorial's world, five captions each. More training scenes leave test and val unchanged."""
         counts = {"train": n_train, "val": n_val, "test": n_test}
         if min(counts.values()) < 0 or sum(counts.values()) == 0:
@@ -111,8 +116,11 @@ class ImageCaptionCorpus:
         records = [ImageRecord(path, split, captions, path) for path, split, captions in images]
         bare = [record.id for record in records if not record.captions]
         if bare:
-            warnings.warn(f"{json_path}: {len(bare)} of {len(records)} images have no caption (the first: {bare[0]}): "
-                          "they can be memorized, with pseudo-queries, but no query asks for them", stacklevel=2)
+            warnings.warn(
+                f"{json_path}: {len(bare)} of {len(records)} images have no caption (the first: {bare[0]}): "
+                "they can be memorized, with pseudo-queries, but no query asks for them",
+                stacklevel=2,
+            )
         return cls(name, records, images_dir=folder)
 
     @classmethod
@@ -208,8 +216,10 @@ def make_task(corpus: ImageCaptionCorpus, protocol: str = "karpathy", seed: int 
     if protocol == "karpathy":
         test = corpus.indices("test")
         if not test:
-            raise ValueError(f"{corpus!r} has no test split, so protocol 'karpathy' has no gallery: mark images as "
-                             "test, or use protocol 'heldout-caption'")
+            raise ValueError(
+                f"{corpus!r} has no test split, so protocol 'karpathy' has no gallery: mark images as "
+                "test, or use protocol 'heldout-caption'"
+            )
         train = corpus.indices("train")
         memorize, gallery = train + test, test
         train_queries = [query for i in train for query in _queries(corpus, i)]
@@ -224,14 +234,16 @@ def make_task(corpus: ImageCaptionCorpus, protocol: str = "karpathy", seed: int 
         asked = {query.image for query in eval_queries}
         unasked = [corpus.records[i].id for i in memorize if i not in asked]
         if unasked:
-            warnings.warn(f"{len(unasked)} of {len(memorize)} images (the first: {unasked[0]}) have fewer than two "
-                          "different captions: they are memorized, but no query asks for them", stacklevel=2)
+            warnings.warn(
+                f"{len(unasked)} of {len(memorize)} images (the first: {unasked[0]}) have fewer than two "
+                "different captions: they are memorized, but no query asks for them",
+                stacklevel=2,
+            )
     else:
         raise ValueError(f"unknown protocol {protocol!r}: expected one of {', '.join(PROTOCOLS)}")
     captioned = {query.image for query in train_queries}
     uncaptioned = tuple(i for i in memorize if i not in captioned)
-    return RetrievalTask(protocol, tuple(memorize), tuple(gallery), tuple(train_queries), tuple(eval_queries),
-                         uncaptioned)
+    return RetrievalTask(protocol, tuple(memorize), tuple(gallery), tuple(train_queries), tuple(eval_queries), uncaptioned)
 
 
 def _queries(corpus: ImageCaptionCorpus, i: int) -> list[Query]:

@@ -44,8 +44,9 @@ def check_python(version: tuple[int, ...] = tuple(sys.version_info[:3])) -> Find
     """Python 3.11 or newer."""
     name = ".".join(map(str, version))
     if version < (3, 11):
-        return Finding("FAIL", f"Python {name} is too old",
-                       "install Python 3.11 or newer, then `make PYTHON=/path/to/it setup`")
+        return Finding(
+            "FAIL", f"Python {name} is too old", "install Python 3.11 or newer, then `make PYTHON=/path/to/it setup`"
+        )
     return Finding("OK", f"Python {name}")
 
 
@@ -77,9 +78,13 @@ def check_packages(required: Iterable[str] | None = None, installed: Mapping[str
         if version is None:
             findings.append(Finding("FAIL", f"{name} is not installed", f"{SETUP}, or `pip install '{requirement}'`"))
         elif not requirement.specifier.contains(version, prereleases=True):
-            findings.append(Finding(
-                "FAIL", f"{name} {version} does not fit: the tutorial needs {name}{requirement.specifier}",
-                f"`pip install '{requirement}'` and restart Python (in a notebook: the kernel)"))
+            findings.append(
+                Finding(
+                    "FAIL",
+                    f"{name} {version} does not fit: the tutorial needs {name}{requirement.specifier}",
+                    f"`pip install '{requirement}'` and restart Python (in a notebook: the kernel)",
+                )
+            )
         else:
             good.append(f"{name} {version}")
     return findings + ([Finding("OK", "packages: " + ", ".join(good))] if good else [])
@@ -88,15 +93,19 @@ def check_packages(required: Iterable[str] | None = None, installed: Mapping[str
 def matching_pair(root: Path = ROOT) -> str:
     """A torch and a torchvision known to fit together, as pip arguments: those of constraints.txt, if it is there."""
     constraints = root / "constraints.txt"
-    pins = re.findall(r"^(?:torch|torchvision)==[^\s;]+", constraints.read_text(encoding="utf-8") if
-                      constraints.is_file() else "", flags=re.M)
+    pins = re.findall(
+        r"^(?:torch|torchvision)==[^\s;]+", constraints.read_text(encoding="utf-8") if constraints.is_file() else "", flags=re.M
+    )
     return " ".join(pins) if len(pins) == 2 else "--upgrade torch torchvision"
 
 
 def check_torch(probe: TorchProbe, on_colab: bool = "COLAB_RELEASE_TAG" in os.environ) -> Finding:
     """torch loads, and torchvision loads with it."""
-    fix = ("Colab brings a pair that fits: Runtime > Disconnect and delete runtime, and install neither of them"
-           if on_colab else f"install the two together: `pip install {matching_pair()}`")
+    fix = (
+        "Colab brings a pair that fits: Runtime > Disconnect and delete runtime, and install neither of them"
+        if on_colab
+        else f"install the two together: `pip install {matching_pair()}`"
+    )
     if probe.torch is None:
         return Finding("FAIL", f"torch does not load: {probe.error}", fix)
     if probe.torchvision is None:
@@ -118,22 +127,33 @@ def check_gpu(probe: TorchProbe, gpus: tuple[str, ...] | None = None, env: Mappi
     level = "FAIL" if preset in GPU_PRESETS else "WARN"
     hidden = env.get("CUDA_VISIBLE_DEVICES")
     if gpus and hidden is not None and hidden.strip() in ("", "-1"):
-        return Finding(level, f"{gpus[0]} is there, but CUDA_VISIBLE_DEVICES={hidden!r} hides it from torch",
-                       "unset CUDA_VISIBLE_DEVICES to use it")
+        return Finding(
+            level,
+            f"{gpus[0]} is there, but CUDA_VISIBLE_DEVICES={hidden!r} hides it from torch",
+            "unset CUDA_VISIBLE_DEVICES to use it",
+        )
     if gpus:
         why = f": {probe.gpu_error}" if probe.gpu_error else ""
-        return Finding(level, f"{gpus[0]} is there, but torch {probe.torch} cannot use it{why}",
-                       "a CPU build of torch, or one for a newer CUDA than the driver's: update the driver, or install "
-                       "the build that PyTorch's 'Get started' page names for it")
+        return Finding(
+            level,
+            f"{gpus[0]} is there, but torch {probe.torch} cannot use it{why}",
+            "a CPU build of torch, or one for a newer CUDA than the driver's: update the driver, or install "
+            "the build that PyTorch's 'Get started' page names for it",
+        )
     if "COLAB_RELEASE_TAG" in env:
-        return Finding(level, "this Colab runtime has no GPU",
-                       "for the `colab` preset: Runtime > Change runtime type > T4 GPU; `tiny` does well without")
+        return Finding(
+            level,
+            "this Colab runtime has no GPU",
+            "for the `colab` preset: Runtime > Change runtime type > T4 GPU; `tiny` does well without",
+        )
     if hidden and hidden.strip() != "-1":
-        return Finding(level, f"CUDA_VISIBLE_DEVICES={hidden} names a GPU, but the machine shows none",
-                       "check the job's GPU request and the driver (`nvidia-smi`), or unset the variable")
+        return Finding(
+            level,
+            f"CUDA_VISIBLE_DEVICES={hidden} names a GPU, but the machine shows none",
+            "check the job's GPU request and the driver (`nvidia-smi`), or unset the variable",
+        )
     if preset in GPU_PRESETS:
-        return Finding("FAIL", f"preset {preset!r} needs a GPU and there is none",
-                       "use a machine with one, or GCR_PRESET=tiny")
+        return Finding("FAIL", f"preset {preset!r} needs a GPU and there is none", "use a machine with one, or GCR_PRESET=tiny")
     return Finding("OK", f"no {'CUDA ' if probe.mps else ''}GPU, and the tiny preset needs none")
 
 
@@ -193,17 +213,32 @@ def check_data(find: Callable[[], Path] | None = None) -> list[Finding]:
     try:
         folder = Path(find())
     except FileNotFoundError as missing:
-        return [Finding("FAIL", f"data folder not found: {missing}",
-                        "install from a clone with `pip install -e .`, or set GCR_DATA to its data folder")]
+        return [
+            Finding(
+                "FAIL",
+                f"data folder not found: {missing}",
+                "install from a clone with `pip install -e .`, or set GCR_DATA to its data folder",
+            )
+        ]
     findings = [Finding("OK", f"data folder: {folder}")]
     for name in BACKBONES:
         weights = sorted((folder / "backbones" / name).glob("*.safetensors"))
         if not weights:
-            findings.append(Finding("FAIL", f"backbone {name} is missing from {folder / 'backbones'}",
-                                    "`git checkout -- data`, or make it anew: `python -m gcr_tutorial pretrain`"))
+            findings.append(
+                Finding(
+                    "FAIL",
+                    f"backbone {name} is missing from {folder / 'backbones'}",
+                    "`git checkout -- data`, or make it anew: `python -m gcr_tutorial pretrain`",
+                )
+            )
         elif weights[0].stat().st_size < 10_000:
-            findings.append(Finding("FAIL", f"backbone {name}: {weights[0].name} is cut short",
-                                    "`git checkout -- data` fetches it whole (after `git lfs pull`, if it is a pointer)"))
+            findings.append(
+                Finding(
+                    "FAIL",
+                    f"backbone {name}: {weights[0].name} is cut short",
+                    "`git checkout -- data` fetches it whole (after `git lfs pull`, if it is a pointer)",
+                )
+            )
     return findings
 
 
@@ -218,8 +253,13 @@ def check_backbone(env: Mapping[str, str] | None = None) -> list[Finding]:
     preset = get_preset(env["GCR_PRESET"])
     if in_cache(preset.backbone, preset.revision):
         return [Finding("OK", f"backbone {preset.backbone}: in the Hugging Face cache")]
-    return [Finding("WARN", f"backbone {preset.backbone} is not in the Hugging Face cache",
-                    f"the first run downloads it; to do so now: `{download_command(preset.backbone, preset.revision)}`")]
+    return [
+        Finding(
+            "WARN",
+            f"backbone {preset.backbone} is not in the Hugging Face cache",
+            f"the first run downloads it; to do so now: `{download_command(preset.backbone, preset.revision)}`",
+        )
+    ]
 
 
 def run_doctor(checks: Iterable[Callable[[], Finding | list[Finding]]] | None = None) -> int:
@@ -227,8 +267,15 @@ def run_doctor(checks: Iterable[Callable[[], Finding | list[Finding]]] | None = 
     if checks is None:
         print("Checking the environment (a few seconds: torch is loaded in a process of its own) ...", flush=True)
         probe = probe_torch()
-        checks = [check_python, check_packages, lambda: check_torch(probe), lambda: check_gpu(probe), check_cores,
-                  check_memory, check_disk]
+        checks = [
+            check_python,
+            check_packages,
+            lambda: check_torch(probe),
+            lambda: check_gpu(probe),
+            check_cores,
+            check_memory,
+            check_disk,
+        ]
         checks += [check_data, check_backbone] if probe.torchvision else []  # these import torch, here
     findings: list[Finding] = []
     for check in checks:

@@ -26,8 +26,11 @@ class ExampleQuery:
 
 CLEAR = ExampleQuery("A man flying a brown kite in a winter landscape.", "scene-0-000038", ("scene-0-000038",))
 RELATION = ExampleQuery("A brown rabbit to the left of a brown dog indoors.", "scene-0-000007", ("scene-0-000007",))
-AMBIGUOUS = ExampleQuery("There is an apple tree in the garden.", "scene-0-000100",
-                         ("scene-0-000077", "scene-0-000100", "scene-0-000206", "scene-0-000237"))
+AMBIGUOUS = ExampleQuery(
+    "There is an apple tree in the garden.",
+    "scene-0-000100",
+    ("scene-0-000077", "scene-0-000100", "scene-0-000206", "scene-0-000237"),
+)
 QUERIES = (CLEAR, RELATION, AMBIGUOUS)  # one true picture, plain; one that hangs on a relation; several true pictures
 
 

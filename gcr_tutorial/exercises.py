@@ -65,12 +65,18 @@ class Exercise:
         name = f"exercise-{self.number}"
         dots = [f"{'●' * n}{'○' * (5 - n)}" for n in (self.difficulty, self.importance)]
         hints = "\n".join(_collapsed(f"Hint {i}", hint) for i, hint in enumerate(self.hints, 1))
-        header = f"### Exercise {self.number}: {self.title}\n\nDifficulty {dots[0]} · importance {dots[1]} · {self.minutes} minutes"
-        solution = _collapsed("Solution", f"```python\n{_without_docstring(self.solution(), self.name)}\n```"
-                              + (f"\n\n{self.after}" if self.after else ""))
-        return {name: ("markdown", f"{header}\n\n{self.text}\n\n{hints}"),
-                f"{name}-stub": ("code", self._checked(self.stub())),
-                f"{name}-solution": ("markdown", solution)}
+        header = (
+            f"### Exercise {self.number}: {self.title}\n\nDifficulty {dots[0]} · importance {dots[1]} · {self.minutes} minutes"
+        )
+        solution = _collapsed(
+            "Solution",
+            f"```python\n{_without_docstring(self.solution(), self.name)}\n```" + (f"\n\n{self.after}" if self.after else ""),
+        )
+        return {
+            name: ("markdown", f"{header}\n\n{self.text}\n\n{hints}"),
+            f"{name}-stub": ("code", self._checked(self.stub())),
+            f"{name}-solution": ("markdown", solution),
+        }
 
     def stub(self) -> str:
         """The code with `raise NotImplementedError` in place of the solution."""
@@ -100,8 +106,10 @@ def read_exercise(path: Path) -> Exercise:
 
 def read_exercises(folder: Path = NOTEBOOKS) -> list[Exercise]:
     """The exercises in `folder`/exercises, in the order of the series. Raises ValueError."""
-    found = sorted((read_exercise(path) for path in sorted((folder / "exercises").glob("*.py"))),
-                   key=lambda exercise: (exercise.notebook, exercise.number))
+    found = sorted(
+        (read_exercise(path) for path in sorted((folder / "exercises").glob("*.py"))),
+        key=lambda exercise: (exercise.notebook, exercise.number),
+    )
     for notebook in {exercise.notebook for exercise in found}:
         numbers = [exercise.number for exercise in found if exercise.notebook == notebook]
         if numbers != list(range(1, len(numbers) + 1)):
@@ -118,8 +126,9 @@ def stamp(notebook: NotebookNode, exercises: list[Exercise]) -> list[str]:
     wanted = {cell_id: cell for exercise in exercises for cell_id, cell in exercise.cells().items()}
     there = {cell.id: cell for cell in notebook.cells if CELL_ID.fullmatch(cell.id)}
     if missing := sorted(wanted.keys() - there.keys()):
-        raise ValueError(f"no cell with the id {missing[0]}: put an empty {wanted[missing[0]][0]} cell of that id where "
-                         "the exercise belongs")
+        raise ValueError(
+            f"no cell with the id {missing[0]}: put an empty {wanted[missing[0]][0]} cell of that id where the exercise belongs"
+        )
     if orphans := sorted(there.keys() - wanted.keys()):
         raise ValueError(f"the cell {orphans[0]} has no source in notebooks/exercises")
     changed = []
@@ -169,9 +178,19 @@ def _parse(text: str, number: str) -> Exercise:
         raise ValueError(f"no section `# --- {missing[0]}`")
     facts = _header(head)
     code = sections["code"].rstrip()
-    exercise = Exercise(facts["exercise"], facts["notebook"], _digit(facts, "number"), facts["title"],
-                        _digit(facts, "difficulty"), _digit(facts, "importance"), facts["minutes"], sections["text"],
-                        (sections["hint 1"], sections["hint 2"]), code, sections.get("after", ""))
+    exercise = Exercise(
+        facts["exercise"],
+        facts["notebook"],
+        _digit(facts, "number"),
+        facts["title"],
+        _digit(facts, "difficulty"),
+        _digit(facts, "importance"),
+        facts["minutes"],
+        sections["text"],
+        (sections["hint 1"], sections["hint 2"]),
+        code,
+        sections.get("after", ""),
+    )
     if not exercise.notebook.startswith(number):
         raise ValueError(f"it is of notebook {exercise.notebook}, so the file's name should begin with {exercise.notebook[:2]}")
     _demand_one_solution(exercise)
@@ -209,8 +228,9 @@ def _demand_one_solution(exercise: Exercise) -> None:
     if lines.count(BEGIN) != 1 or lines.count(FINISH) != 1 or lines.index(BEGIN) > lines.index(FINISH):
         raise ValueError(f"the code needs one `{BEGIN}` and, after it, one `{FINISH}`")
     ast.parse(exercise.solution())
-    functions = [node for node in ast.parse(exercise.stub()).body
-                 if isinstance(node, ast.FunctionDef) and node.name == exercise.name]
+    functions = [
+        node for node in ast.parse(exercise.stub()).body if isinstance(node, ast.FunctionDef) and node.name == exercise.name
+    ]
     if len(functions) != 1 or not isinstance(functions[0].body[-1], ast.Raise):
         raise ValueError(f"the code must define one function {exercise.name} that ends with the solution")
     if not ast.get_docstring(functions[0]):
@@ -221,7 +241,7 @@ def _without_docstring(code: str, name: str) -> str:
     """The docstring is in the stub right above: the solution is shown without it."""
     [function] = [node for node in ast.parse(code).body if isinstance(node, ast.FunctionDef) and node.name == name]
     lines, docstring = code.splitlines(), function.body[0]
-    return "\n".join(lines[:docstring.lineno - 1] + lines[docstring.end_lineno:])
+    return "\n".join(lines[: docstring.lineno - 1] + lines[docstring.end_lineno :])
 
 
 def _collapsed(summary: str, text: str) -> str:

@@ -64,9 +64,16 @@ class FeatureTable:
         return chosen
 
 
-def cached_features(backbone: Backbone, images: Iterable[Image.Image] | np.ndarray, batch_size: int = 64, *,
-                    folder: Path | None = None, memory: int = 2 * GIB, disk: int = 20 * GIB,
-                    progress: Callable[[int], None] | None = None) -> torch.Tensor | FeatureTable:
+def cached_features(
+    backbone: Backbone,
+    images: Iterable[Image.Image] | np.ndarray,
+    batch_size: int = 64,
+    *,
+    folder: Path | None = None,
+    memory: int = 2 * GIB,
+    disk: int = 20 * GIB,
+    progress: Callable[[int], None] | None = None,
+) -> torch.Tensor | FeatureTable:
     """What `image_features` returns, computed only for images that were never seen in this way before.
 
     `folder` defaults to `cache_dir()/features`; nothing is kept where that is None. Features of up to `memory` bytes come
@@ -158,8 +165,9 @@ class _Store:
         """The features of `keys`, in their order."""
         shards = list(self.mapped)
         number = {shard: i for i, shard in enumerate(shards)}
-        return FeatureTable([self.mapped[shard] for shard in shards],
-                            [(number[shard], row) for shard, row in (self.place[key] for key in keys)])
+        return FeatureTable(
+            [self.mapped[shard] for shard in shards], [(number[shard], row) for shard, row in (self.place[key] for key in keys)]
+        )
 
     def forget_oldest(self, most: int) -> None:
         """Delete the files used longest ago, of any encoder, beyond `most` bytes; those in use stay."""
@@ -191,9 +199,13 @@ def encoder_key(backbone: Backbone) -> str:
     """Names the way from pixels to features: weights of everything but the language model, settings, type."""
     model = backbone.plain_model
     text = {id(weight) for part in (language_model(model), model.get_output_embeddings()) for weight in part.parameters()}
-    settings = {"class": type(model).__name__, "dtype": str(model.dtype), "size": backbone.image_size,
-                "processor": json.loads(backbone.processor.image_processor.to_json_string()),
-                "vision": model.config.vision_config.to_dict()}
+    settings = {
+        "class": type(model).__name__,
+        "dtype": str(model.dtype),
+        "size": backbone.image_size,
+        "processor": json.loads(backbone.processor.image_processor.to_json_string()),
+        "vision": model.config.vision_config.to_dict(),
+    }
     parts = [json.dumps(settings, sort_keys=True, default=str).encode()]
     for name, weight in model.named_parameters():
         if id(weight) not in text:

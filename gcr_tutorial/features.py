@@ -32,8 +32,12 @@ def chunks(images: Iterable, size: int) -> Iterator[list | np.ndarray]:
 
 
 @torch.no_grad()
-def image_features(backbone: Backbone, images: Iterable[Image.Image] | np.ndarray, batch_size: int = 64,
-                   progress: Callable[[int], None] | None = None) -> torch.Tensor:
+def image_features(
+    backbone: Backbone,
+    images: Iterable[Image.Image] | np.ndarray,
+    batch_size: int = 64,
+    progress: Callable[[int], None] | None = None,
+) -> torch.Tensor:
     """Features of each image after vision tower and connector: (N, vectors an image, width), on the CPU.
 
     The width is the language model's, or more where the model also feeds vision to later layers (Qwen3-VL's "deepstack":
@@ -73,8 +77,13 @@ def merge_features(backbone: Backbone, input_ids: torch.Tensor, features: torch.
     return embeddings.masked_scatter(at_image.unsqueeze(-1), features.to(embeddings))
 
 
-def model_inputs(backbone: Backbone, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None,
-                 features: torch.Tensor | None = None, image_rows: torch.Tensor | None = None) -> dict[str, Any]:
+def model_inputs(
+    backbone: Backbone,
+    input_ids: torch.Tensor,
+    attention_mask: torch.Tensor | None = None,
+    features: torch.Tensor | None = None,
+    image_rows: torch.Tensor | None = None,
+) -> dict[str, Any]:
     """What `backbone.model(...)` takes for prompts whose images are given as features: the result is that of its own
     forward pass with pixels.
 

@@ -15,8 +15,9 @@ T = TypeVar("T")
 def is_hub_id(name: str | Path) -> bool:
     """Whether `name` is read as "owner/model" on the Hub: a string with one slash that names no path here."""
     text = str(name)
-    return (not isinstance(name, Path) and text.count("/") == 1 and not text.startswith((".", "/", "~"))
-            and not Path(text).exists())
+    return (
+        not isinstance(name, Path) and text.count("/") == 1 and not text.startswith((".", "/", "~")) and not Path(text).exists()
+    )
 
 
 def download_command(name: str, revision: str | None = None) -> str:
@@ -38,15 +39,20 @@ def from_hub(load: Callable[[], T], name: str, revision: str | None = None) -> T
             cause = cause.__cause__ or cause.__context__
         at = f"{name}{f' at revision {revision}' if revision else ''}"
         if any(isinstance(cause, GatedRepoError) for cause in causes):
-            advice = (f"accept its licence at https://huggingface.co/{name}, then `hf auth login` and "
-                      f"`{download_command(name, revision)}`")
+            advice = (
+                f"accept its licence at https://huggingface.co/{name}, then `hf auth login` and "
+                f"`{download_command(name, revision)}`"
+            )
         elif any(isinstance(cause, (RepositoryNotFoundError, RevisionNotFoundError)) for cause in causes):
             advice = "the Hub has no such model or revision: check the name"
         else:
-            advice = (f"on a machine with a network run `{download_command(name, revision)}`, copy its cache folder here "
-                      "(~/.cache/huggingface) and set HF_HOME to the copy")
-        raise FileNotFoundError(f"{at} is neither a folder nor in the Hugging Face cache, and could not be downloaded: "
-                                f"{advice}") from error
+            advice = (
+                f"on a machine with a network run `{download_command(name, revision)}`, copy its cache folder here "
+                "(~/.cache/huggingface) and set HF_HOME to the copy"
+            )
+        raise FileNotFoundError(
+            f"{at} is neither a folder nor in the Hugging Face cache, and could not be downloaded: {advice}"
+        ) from error
 
 
 def in_cache(name: str, revision: str | None = None) -> bool:

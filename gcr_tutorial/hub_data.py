@@ -42,8 +42,9 @@ def load_hub_corpus(name: str | Path, revision: str | None = None) -> ImageCapti
         else:
             loaded = datasets.load_dataset(str(folder))
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        raise ValueError(f"{name} cannot be read by `datasets` ({type(error).__name__}: {error}): take a copy that consists "
-                         "of Parquet files") from error
+        raise ValueError(
+            f"{name} cannot be read by `datasets` ({type(error).__name__}: {error}): take a copy that consists of Parquet files"
+        ) from error
     return corpus_from_dataset(loaded if isinstance(loaded, Mapping) else {"": loaded}, str(name))
 
 
@@ -75,15 +76,20 @@ def corpus_from_dataset(parts: Mapping[str, Any], name: str) -> ImageCaptionCorp
     records = [ImageRecord(image, splits[image], tuple(said), number) for number, (image, said) in enumerate(captions.items())]
     bare = sum(not said for said in captions.values())
     if bare:
-        warnings.warn(f"{name}: {bare} of {len(records)} images have no caption: they can be memorized, with pseudo-queries, "
-                      "but no query asks for them", stacklevel=2)
+        warnings.warn(
+            f"{name}: {bare} of {len(records)} images have no caption: they can be memorized, with pseudo-queries, "
+            "but no query asks for them",
+            stacklevel=2,
+        )
 
     def stored(i: int) -> bytes:
         column, row = places[i]
         encoded = column[row]["bytes"]
         if encoded is None:  # a path alone could name any file of this machine
-            raise ValueError(f"{name}: the picture of {records[i].id} is not in the data set's own files, only its path is: "
-                             "take a copy with the pictures inside its Parquet files")
+            raise ValueError(
+                f"{name}: the picture of {records[i].id} is not in the data set's own files, only its path is: "
+                "take a copy with the pictures inside its Parquet files"
+            )
         return encoded
 
     return ImageCaptionCorpus(name, records, stored=stored)
@@ -108,8 +114,10 @@ def _columns(dataset: Any, name: str) -> tuple[str, list[str]]:
     numbered = sorted(c for c in dataset.column_names if re.fullmatch(r"captions?_\d+", c))
     texts = numbered or [column for column in CAPTION_COLUMNS if column in dataset.column_names][:1]
     if len(pictures) != 1 or not texts:
-        raise ValueError(f"{name} has the columns {', '.join(dataset.column_names)}: one of pictures and one of captions "
-                         f"({', '.join(CAPTION_COLUMNS)} or caption_0, caption_1, ...) are needed")
+        raise ValueError(
+            f"{name} has the columns {', '.join(dataset.column_names)}: one of pictures and one of captions "
+            f"({', '.join(CAPTION_COLUMNS)} or caption_0, caption_1, ...) are needed"
+        )
     return pictures[0], texts
 
 
@@ -130,20 +138,27 @@ def _download(name: str, revision: str | None) -> Path:
     from huggingface_hub.errors import HFValidationError
 
     if not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
-        raise ValueError(f"{name}: give the commit to take, 40 hexadecimal digits, not {revision!r}: the data set's page shows "
-                         f"it under 'Files and versions' (known here without: {', '.join(HUB_COPIES)})")
+        raise ValueError(
+            f"{name}: give the commit to take, 40 hexadecimal digits, not {revision!r}: the data set's page shows "
+            f"it under 'Files and versions' (known here without: {', '.join(HUB_COPIES)})"
+        )
     try:
-        folder = Path(snapshot_download(name, repo_type="dataset", revision=revision, allow_patterns=["*.parquet", "README.md"]))
+        folder = Path(
+            snapshot_download(name, repo_type="dataset", revision=revision, allow_patterns=["*.parquet", "README.md"])
+        )
     except HFValidationError as error:
         raise ValueError(f"{name!r} is neither a folder nor a name on the Hub, such as nlphuji/flickr30k") from error
     except OSError as error:  # offline, no such data set or revision, or not allowed
         raise FileNotFoundError(
             f"{name} at {revision} is not in the Hugging Face cache and could not be downloaded: on a machine with a network run "
             f"`hf download {name} --repo-type dataset --revision {revision}`, and copy its cache folder here "
-            "(~/.cache/huggingface, or where HF_HOME says)") from error
+            "(~/.cache/huggingface, or where HF_HOME says)"
+        ) from error
     if not any(folder.rglob("*.parquet")):
-        raise FileNotFoundError(f"{name} at {revision} has no Parquet files: take a copy that has (the Hub keeps one of most "
-                                "data sets under the revision refs/convert/parquet; give its commit)")
+        raise FileNotFoundError(
+            f"{name} at {revision} has no Parquet files: take a copy that has (the Hub keeps one of most "
+            "data sets under the revision refs/convert/parquet; give its commit)"
+        )
     return folder
 
 
@@ -151,6 +166,8 @@ def _import_datasets() -> Any:
     try:
         import datasets
     except ImportError as error:
-        raise ImportError("reading a data set of the Hub needs the package `datasets`: pip install datasets (or install this "
-                          'package as ".[hub]")') from error
+        raise ImportError(
+            "reading a data set of the Hub needs the package `datasets`: pip install datasets (or install this "
+            'package as ".[hub]")'
+        ) from error
     return datasets

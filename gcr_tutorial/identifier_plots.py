@@ -29,8 +29,10 @@ def names_figure(pictures: Sequence[Image.Image], columns: Mapping[str, Sequence
     side, height, top, room, gap = 0.58, 0.64, 0.4, 9.6, 0.22
     letter = text_width("m" * 20, 7.5, family="monospace") / 20
     written = {kind: [" ".join(name) or "(none)" for name in names] for kind, names in columns.items()}
-    wide = {kind: gap + max(text_width(kind, 9, weight="bold"), letter * max(map(len, names), default=0))
-            for kind, names in written.items()}
+    wide = {
+        kind: gap + max(text_width(kind, 9, weight="bold"), letter * max(map(len, names), default=0))
+        for kind, names in written.items()
+    }
     long = [kind for kind, width in wide.items() if width > 2.2]
     spare = room - sum(width for kind, width in wide.items() if kind not in long)
     widths = {kind: min(width, max(1.2, spare / len(long))) if kind in long else width for kind, width in wide.items()}
@@ -47,15 +49,23 @@ def names_figure(pictures: Sequence[Image.Image], columns: Mapping[str, Sequence
         for row, words in enumerate(names):
             lines = textwrap.wrap(words, across)
             if len(lines) > 3:
-                lines = [*lines[:2], lines[2][:across - 2] + " …"]
-            page.text(x, top + row * height + side / 2, "\n".join(lines), 7.5, GREY_TEXT if words == "(none)" else INK,
-                      va="center", family="monospace")
+                lines = [*lines[:2], lines[2][: across - 2] + " …"]
+            page.text(
+                x,
+                top + row * height + side / 2,
+                "\n".join(lines),
+                7.5,
+                GREY_TEXT if words == "(none)" else INK,
+                va="center",
+                family="monospace",
+            )
         x += widths[kind]
     return page.figure
 
 
-def clusters_figure(points: np.ndarray, steps: Sequence[tuple[str, Sequence[int], np.ndarray | None]],
-                    names: Sequence[str] | None = None) -> Figure:
+def clusters_figure(
+    points: np.ndarray, steps: Sequence[tuple[str, Sequence[int], np.ndarray | None]], names: Sequence[str] | None = None
+) -> Figure:
     """Points of the plane, once for each step: (title, label of each point, centroids or None). A cluster has a colour and
     a marker of its own; a cross is a centroid. `names` are written beside the points."""
     points = np.asarray(points, dtype=float)
@@ -89,15 +99,28 @@ def residual_figure(points: np.ndarray, codebooks: Sequence[np.ndarray], codes: 
         at = np.zeros(2)
         for level, (number, (color, style)) in enumerate(zip(code, cycle(LINES))):
             to = at + codebooks[level][number]
-            axis.annotate("", to, at, arrowprops={"arrowstyle": "-|>", "color": color, "linestyle": style, "linewidth": 1.3,
-                                                  "shrinkA": 0, "shrinkB": 0}, zorder=2)
+            axis.annotate(
+                "",
+                to,
+                at,
+                arrowprops={
+                    "arrowstyle": "-|>",
+                    "color": color,
+                    "linestyle": style,
+                    "linewidth": 1.3,
+                    "shrinkA": 0,
+                    "shrinkB": 0,
+                },
+                zorder=2,
+            )
             at = to
     for level, (color, style) in zip(range(len(codebooks)), cycle(LINES)):
         axis.plot([], [], color=color, linestyle=style, label=f"code {level + 1}")
     axis.scatter(*points.T, s=46, color=INK, zorder=3, label="picture")
     for point, code in zip(points, codes):
-        axis.annotate(" ".join(map(str, code)), point, (0, 8), textcoords="offset points", fontsize=8.5, color=GREY_TEXT,
-                      ha="center")
+        axis.annotate(
+            " ".join(map(str, code)), point, (0, 8), textcoords="offset points", fontsize=8.5, color=GREY_TEXT, ha="center"
+        )
     axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
     _square(axis, np.vstack([points, np.zeros((1, 2))]))
     return figure
@@ -108,8 +131,13 @@ def _square(axis: Any, points: np.ndarray) -> None:
     low, high = points.min(0), points.max(0)
     half = 0.62 * max(*(high - low), 1e-3)
     middle = (low + high) / 2
-    axis.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half), aspect="equal",
-             xticks=[], yticks=[])
+    axis.set(
+        xlim=(middle[0] - half, middle[0] + half),
+        ylim=(middle[1] - half, middle[1] + half),
+        aspect="equal",
+        xticks=[],
+        yticks=[],
+    )
     for spine in axis.spines.values():
         spine.set(edgecolor=QUIET, linewidth=0.6)
 
@@ -145,8 +173,15 @@ def recall_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     axis.barh(at, [row["R@1"] for row in rows], color=LINES[0][0], label="R@1")
     for y, row in zip(at, rows):  # inside its bar where there is room
         inside = row["R@1"] >= 10
-        axis.text(row["R@1"] - 0.8 if inside else row["R@10"] + 0.8, y, f"{row['R@1']:.1f}", fontsize=8.5,
-                  color="white" if inside else INK, ha="right" if inside else "left", va="center_baseline")
+        axis.text(
+            row["R@1"] - 0.8 if inside else row["R@10"] + 0.8,
+            y,
+            f"{row['R@1']:.1f}",
+            fontsize=8.5,
+            color="white" if inside else INK,
+            ha="right" if inside else "left",
+            va="center_baseline",
+        )
     axis.set(xlim=(0, 100), xlabel="percent of the queries", yticks=list(at))
     axis.set_yticklabels([shorten(row["kind"], 9, 1.6) for row in rows])
     axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)

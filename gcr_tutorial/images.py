@@ -49,15 +49,19 @@ def resolve_inside(folder: Path, name: str) -> Path:
     """
     pure = PurePath(name)
     if pure.anchor or ".." in pure.parts or not pure.parts:
-        raise ValueError(f"file name {name!r} is refused: it must be a path inside the image folder {folder}, "
-                         "relative to it and without '..'")
+        raise ValueError(
+            f"file name {name!r} is refused: it must be a path inside the image folder {folder}, "
+            "relative to it and without '..'"
+        )
     try:
         path = (folder / pure).resolve()
     except (ValueError, RuntimeError, OSError) as error:  # a NUL byte, a loop of links, a name too long
         raise ValueError(f"file name {name!r} cannot be used ({error}): rename the file") from error
     if not path.is_relative_to(folder):
-        raise ValueError(f"file name {name!r} is refused: it is a symbolic link to {path}, outside the image folder "
-                         f"{folder}; copy the picture into the folder instead")
+        raise ValueError(
+            f"file name {name!r} is refused: it is a symbolic link to {path}, outside the image folder "
+            f"{folder}; copy the picture into the folder instead"
+        )
     return path
 
 
@@ -78,8 +82,11 @@ def find_images(folder: Path) -> list[str]:
         names += [(inside / name).as_posix() for name in wanted]
         unreadable += [f for f in files if PurePath(f).suffix.lower() in UNREADABLE_SUFFIXES]
     if unreadable:
-        warnings.warn(f"{folder}: {len(unreadable)} pictures such as {min(unreadable)} are of a format that is not "
-                      "read here and are left out: convert them to JPEG or PNG", stacklevel=3)
+        warnings.warn(
+            f"{folder}: {len(unreadable)} pictures such as {min(unreadable)} are of a format that is not "
+            "read here and are left out: convert them to JPEG or PNG",
+            stacklevel=3,
+        )
     if not names:
         raise ValueError(f"no pictures in {folder}: expected files ending in {', '.join(sorted(SUFFIXES))}")
     return sorted(names)
@@ -111,9 +118,11 @@ def decode_image(file: BinaryIO, name: str, at_least: int | None = None) -> Imag
         image.load()
         return _to_rgb(_upright(image))
     except Exception as error:
-        raise ValueError(f"cannot read picture {name} ({type(error).__name__}: {error}): the file is damaged or of "
-                         "an unsupported kind; replace it, convert it to JPEG or PNG, or remove it from the "
-                         "dataset") from error
+        raise ValueError(
+            f"cannot read picture {name} ({type(error).__name__}: {error}): the file is damaged or of "
+            "an unsupported kind; replace it, convert it to JPEG or PNG, or remove it from the "
+            "dataset"
+        ) from error
 
 
 def square(image: Image.Image, size: int) -> Image.Image:

@@ -40,7 +40,8 @@ def read_karpathy(json_path: Path, folder: Path) -> tuple[str, list[tuple[str, s
     if missing:
         raise FileNotFoundError(
             f"{len(missing)} of {len(images)} images of {json_path} are not in {folder}, among them "
-            f"{', '.join(missing[:3])}: give the folder that these paths start from, or remove these entries")
+            f"{', '.join(missing[:3])}: give the folder that these paths start from, or remove these entries"
+        )
     return name, images
 
 
@@ -79,8 +80,9 @@ def _read_json(path: Path) -> tuple[list[Any], str]:
     try:
         data = json.loads(path.read_text(encoding="utf-8-sig"), object_hook=_without_tokens)
     except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
-        raise ValueError(f"{path} is not a JSON file ({error}): give Karpathy's split file, unpacked, e.g. "
-                         "dataset_flickr8k.json") from error
+        raise ValueError(
+            f"{path} is not a JSON file ({error}): give Karpathy's split file, unpacked, e.g. dataset_flickr8k.json"
+        ) from error
     entries = data.get("images") if isinstance(data, dict) else None
     if not isinstance(entries, list) or not entries:
         raise ValueError(f"{path} is JSON but not in Karpathy's layout: it needs a list 'images', not empty")
@@ -111,7 +113,7 @@ def _image(entry: Any) -> tuple[str, str, tuple[str, ...]]:
 
 
 def split_name(split: Any, of: str) -> str:
-    """"train", "val" or "test" for Karpathy's word. Raises ValueError, naming `of`, for any other."""
+    """ "train", "val" or "test" for Karpathy's word. Raises ValueError, naming `of`, for any other."""
     if not isinstance(split, str) or split not in _SPLITS:
         raise ValueError(f"{of!r}: unknown split {split!r}: expected one of {', '.join(_SPLITS)}")
     return _SPLITS[split]

@@ -67,7 +67,7 @@ class Lessons:
         self.backbone, self.bank, self.recipe = backbone, bank, recipe
         ask = prompt_ids(backbone, CAPTION_INSTRUCTION, image=True)
         last = len(ask) - 1 - ask[::-1].index(backbone.image_token_id)
-        self.trunk, self.instruction = ask[: last + 2], ask[last + 2:]  # the wrapper after the image ends the trunk
+        self.trunk, self.instruction = ask[: last + 2], ask[last + 2 :]  # the wrapper after the image ends the trunk
         self.end = backbone.end_id
 
     def _tokens(self, text: str) -> list[int]:
@@ -75,7 +75,7 @@ class Lessons:
 
     def _chat(self, text: str) -> list[int]:
         """The rest of an image prompt with another instruction."""
-        return prompt_ids(self.backbone, text, image=True)[len(self.trunk):]
+        return prompt_ids(self.backbone, text, image=True)[len(self.trunk) :]
 
     def tree(self, index: int, rng: random.Random) -> Tree:
         """What picture `index` teaches this time."""
@@ -114,9 +114,14 @@ class Lessons:
             mask[row, 0, :n, :n] = _sees(tree.parents)[segments[:, None], segments[None, :]] & below[:n, :n]
             where += [row * length + i for i, _ in tree.targets]
             labels += [tree.ids[j] for _, j in tree.targets]
-        return {"pixels": pixels(self.backbone, np.stack([self.bank.images[i] for i in indices])),
-                "ids": torch.from_numpy(ids), "positions": torch.from_numpy(positions), "mask": torch.from_numpy(mask),
-                "where": torch.tensor(where), "labels": torch.tensor(labels)}
+        return {
+            "pixels": pixels(self.backbone, np.stack([self.bank.images[i] for i in indices])),
+            "ids": torch.from_numpy(ids),
+            "positions": torch.from_numpy(positions),
+            "mask": torch.from_numpy(mask),
+            "where": torch.tensor(where),
+            "labels": torch.tensor(labels),
+        }
 
 
 def _add(tree: Tree, tokens: list[int], parent: int, learn_from: int | None = None) -> int:
@@ -156,7 +161,8 @@ def tree_loss(backbone: Backbone, batch: dict[str, torch.Tensor], features: torc
     embeddings = merge_features(backbone, batch["ids"], features)  # (B, L, H)
     mask = torch.zeros_like(batch["mask"], dtype=embeddings.dtype)
     mask = mask.masked_fill(~batch["mask"], torch.finfo(embeddings.dtype).min)
-    hidden = model.text_model(inputs_embeds=embeddings, attention_mask=mask, position_ids=batch["positions"],
-                              use_cache=False).last_hidden_state  # (B, L, H)
+    hidden = model.text_model(
+        inputs_embeds=embeddings, attention_mask=mask, position_ids=batch["positions"], use_cache=False
+    ).last_hidden_state  # (B, L, H)
     logits = backbone.model.lm_head(hidden.flatten(0, 1)[batch["where"]])  # (T, V)
     return nn.functional.cross_entropy(logits.float(), batch["labels"])

@@ -15,8 +15,16 @@ from .retriever import GenerativeRetriever
 from .stages import Timer, every
 
 
-def measure(retriever: GenerativeRetriever, corpus: ImageCaptionCorpus, task: RetrievalTask, row_of: dict[int, int],
-            embeddings: torch.Tensor, clip: Any, documents: list[list[str]], timer: Timer) -> dict[str, Any]:
+def measure(
+    retriever: GenerativeRetriever,
+    corpus: ImageCaptionCorpus,
+    task: RetrievalTask,
+    row_of: dict[int, int],
+    embeddings: torch.Tensor,
+    clip: Any,
+    documents: list[list[str]],
+    timer: Timer,
+) -> dict[str, Any]:
     """Recall over all evaluation queries, on the test-only and on the full gallery, beside the hybrid, baselines and the
     oracle. The queries are shared out over the processes of the run; the answer is the same on all of them."""
     if not task.eval_queries:
@@ -26,14 +34,29 @@ def measure(retriever: GenerativeRetriever, corpus: ImageCaptionCorpus, task: Re
     gallery, everything = list(retriever.gallery), list(range(len(task.memorize)))
     report = every(10, timer.progress)
     most = max(KS)
-    beams = timer("search", lambda: processes.share_out(texts, lambda share: retriever.rank(
-        share, max(most, retriever.num_beams), rows=gallery, progress=partial(report, "search"))))
+    beams = timer(
+        "search",
+        lambda: processes.share_out(
+            texts,
+            lambda share: retriever.rank(
+                share, max(most, retriever.num_beams), rows=gallery, progress=partial(report, "search")
+            ),
+        ),
+    )
     hits = [found[:most] for found in beams]
     rankings = [[hit.row for hit in found] for found in hits]
     result: dict[str, Any] = {"recall": recall_at_k(rankings, targets, KS)}
-    full = hits if len(gallery) == len(everything) else timer("search the full gallery", lambda: processes.share_out(
-        texts, lambda share: retriever.rank(share, most, rows=everything,
-                                            progress=partial(report, "search the full gallery"))))
+    full = (
+        hits
+        if len(gallery) == len(everything)
+        else timer(
+            "search the full gallery",
+            lambda: processes.share_out(
+                texts,
+                lambda share: retriever.rank(share, most, rows=everything, progress=partial(report, "search the full gallery")),
+            ),
+        )
+    )
     result["recall_full_gallery"] = recall_at_k([[hit.row for hit in found] for found in full], targets, KS)
     result["valid_rate"] = valid_rate(rankings, set(gallery), min(most, len(gallery)))
     better = timer("re-ranking", lambda: retriever.dense_gallery().rerank(texts, beams, most))
@@ -53,8 +76,11 @@ def measure(retriever: GenerativeRetriever, corpus: ImageCaptionCorpus, task: Re
         rows = [[row_of[image] for image in images] for images in relevant]
         result["oracle"] = oracle_recall([len(images) for images in rows], KS)
         result["ambiguity_aware"] = {
-            "mAP@R": map_at_r(rankings, rows), "R-Precision": r_precision(rankings, rows),
-            "clip_zero_shot_mAP@R": map_at_r(dense, rows), "clip_zero_shot_R-Precision": r_precision(dense, rows)}
+            "mAP@R": map_at_r(rankings, rows),
+            "R-Precision": r_precision(rankings, rows),
+            "clip_zero_shot_mAP@R": map_at_r(dense, rows),
+            "clip_zero_shot_R-Precision": r_precision(dense, rows),
+        }
     return result
 
 

@@ -17,19 +17,20 @@ from .training import TargetLoss
 
 
 @torch.no_grad()
-def right_tokens(backbone: Backbone, examples: Sequence[Example], features: torch.Tensor | None = None,
-                 batch_size: int = 128) -> list[list[bool]]:
+def right_tokens(
+    backbone: Backbone, examples: Sequence[Example], features: torch.Tensor | None = None, batch_size: int = 128
+) -> list[list[bool]]:
     """For each example: is each of its target tokens (the end included) the likeliest of the whole vocabulary, given
     the prompt and the true tokens before it? No trie helps. `features` (N, S, H) as in `train`."""
     was_training = backbone.model.training
     backbone.model.eval()
     scorer, right = TargetLoss(backbone), []
     for start in range(0, len(examples), batch_size):
-        chunk = examples[start:start + batch_size]
+        chunk = examples[start : start + batch_size]
         batch = collate(chunk, backbone.pad_id, features, backbone.device)
         labels = batch.pop("labels")  # (B, T), aligned on the right
         hits = (scorer.logits(**batch, width=labels.shape[1]).argmax(-1) == labels).tolist()
-        right += [row[-len(example.target_ids):] for row, example in zip(hits, chunk)]
+        right += [row[-len(example.target_ids) :] for row, example in zip(hits, chunk)]
     backbone.model.train(was_training)
     return right
 

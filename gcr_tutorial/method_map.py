@@ -33,12 +33,22 @@ def method_map(*lit: str) -> Figure:
     for i, (name, (title, what, example)) in enumerate(STEPS.items()):
         left, on = 0.12 + 1.73 * i, name in lit
         ink = INK if on else QUIET
-        axis.add_patch(FancyBboxPatch((left, 0.5), 1.42, 1.45, boxstyle="round,pad=0.02,rounding_size=0.1",
-                                      facecolor=LIT if on else DARK, edgecolor=ink, linewidth=1.8 if on else 0.8))
+        axis.add_patch(
+            FancyBboxPatch(
+                (left, 0.5),
+                1.42,
+                1.45,
+                boxstyle="round,pad=0.02,rounding_size=0.1",
+                facecolor=LIT if on else DARK,
+                edgecolor=ink,
+                linewidth=1.8 if on else 0.8,
+            )
+        )
         axis.text(left + 0.71, 1.77, title, ha="center", va="center", fontsize=10.5, fontweight="bold", color=ink)
         axis.text(left + 0.71, 1.08, what, ha="center", va="center", fontsize=9.5, color=ink, linespacing=1.35)
         axis.text(left + 0.71, 0.24, example, ha="center", va="center", fontsize=8.5, color=ink, family="monospace")
         if i:
-            axis.add_patch(FancyArrowPatch((left - 0.29, 1.22), (left - 0.01, 1.22), arrowstyle="-|>", mutation_scale=12,
-                                           color=INK))
+            axis.add_patch(
+                FancyArrowPatch((left - 0.29, 1.22), (left - 0.01, 1.22), arrowstyle="-|>", mutation_scale=12, color=INK)
+            )
     return figure

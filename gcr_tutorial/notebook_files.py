@@ -17,8 +17,9 @@ def notebook_paths(folder: Path = NOTEBOOKS) -> list[Path]:
     """The notebooks in their order. Raises FileNotFoundError where there are none."""
     paths = sorted(folder.glob("*.ipynb"))
     if not paths:
-        raise FileNotFoundError(f"no notebooks in {folder}: run this in a clone of the repository, installed with "
-                                "`pip install -e .`")
+        raise FileNotFoundError(
+            f"no notebooks in {folder}: run this in a clone of the repository, installed with `pip install -e .`"
+        )
     return paths
 
 

@@ -120,10 +120,17 @@ def execute(path: Path, environment: Mapping[str, str], fact: str = "seconds") -
     line = ProgressLine(path.name, sum(cell.cell_type == "code" for cell in notebook.cells), usual)
     # The package that runs this is the one the notebooks import, installed or not.
     python_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    client = _Client(notebook, timeout=CELL_TIMEOUT, kernel_name="python3", coalesce_streams=True,
-                     store_widget_state=False,
-                     record_timing=False, extra_arguments=["--log-level=ERROR"],
-                     resources={"metadata": {"path": str(path.parent)}}, on_cell_execute=line.cell)
+    client = _Client(
+        notebook,
+        timeout=CELL_TIMEOUT,
+        kernel_name="python3",
+        coalesce_streams=True,
+        store_widget_state=False,
+        record_timing=False,
+        extra_arguments=["--log-level=ERROR"],
+        resources={"metadata": {"path": str(path.parent)}},
+        on_cell_execute=line.cell,
+    )
     client.say = line.said
     line.kernel = lambda: getattr(getattr(client.km, "provisioner", None), "pid", None)
     try:

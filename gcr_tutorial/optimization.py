@@ -54,8 +54,9 @@ def new_accelerator(device: torch.device, mixed_precision: str) -> Accelerator:
     float16, whose gradients would have to be rescaled together."""
     accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=mixed_precision)
     if accelerator.distributed_type == DistributedType.DEEPSPEED:
-        raise ValueError("DeepSpeed is not supported: launch with data/accelerate/many_gpus.yaml, or fsdp.yaml to split the "
-                         "weights")
+        raise ValueError(
+            "DeepSpeed is not supported: launch with data/accelerate/many_gpus.yaml, or fsdp.yaml to split the weights"
+        )
     if sharding.wanted() and mixed_precision == "fp16":
         raise ValueError("split weights (FSDP) train in bf16 or float32, not in fp16: add --mixed-precision bf16, or no")
     return accelerator
@@ -75,8 +76,9 @@ class BatchGradient:
         parts: to begin with; grows.
     """
 
-    def __init__(self, accelerator: Accelerator, model: nn.Module, to_tensors: Callable[[Sequence[Example]], dict],
-                 parts: int = 1) -> None:
+    def __init__(
+        self, accelerator: Accelerator, model: nn.Module, to_tensors: Callable[[Sequence[Example]], dict], parts: int = 1
+    ) -> None:
         self.accelerator, self.model, self.to_tensors, self.parts = accelerator, model, to_tensors, parts
 
     def __call__(self, batch: Sequence[Example]) -> float:
@@ -92,8 +94,10 @@ class BatchGradient:
             self.model.zero_grad()
             clear_device_cache(garbage_collection=True)
             self.parts *= 2
-            warnings.warn(f"out of memory: batches of {len(batch)} are computed in {self.parts} parts from here on, to the "
-                          "same result", stacklevel=2)
+            warnings.warn(
+                f"out of memory: batches of {len(batch)} are computed in {self.parts} parts from here on, to the same result",
+                stacklevel=2,
+            )
 
     def _add_up(self, batch: Sequence[Example]) -> float:
         many, tokens, loss = processes.count(), sum(len(example.target_ids) for example in batch), 0.0
@@ -110,6 +114,8 @@ class BatchGradient:
 
     def _advice(self, size: int) -> str:
         if processes.count() > 1:
-            return (f"out of memory on process {processes.rank()} with {processes.count()} processes: add --accumulation "
-                    f"{2 * self.parts} (more parts, the same result)")
+            return (
+                f"out of memory on process {processes.rank()} with {processes.count()} processes: add --accumulation "
+                f"{2 * self.parts} (more parts, the same result)"
+            )
         return f"out of memory even for one of the batch's {size} examples at a time: choose a smaller backbone or --rank"

@@ -13,28 +13,51 @@ def add_recipe_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--preset", help="tiny (default), colab or paper; else the variable GCR_PRESET")
     command.add_argument("--protocol", default="karpathy", help="karpathy (default) or heldout-caption")
     command.add_argument("--karpathy", metavar="JSON", help="a Karpathy split file (Flickr8k, Flickr30K, MS-COCO)")
-    command.add_argument("--images", metavar="DIR", help="the folder of its images; alone: a folder of pictures without captions")
-    command.add_argument("--hub", metavar="NAME", help="a copy on the Hugging Face Hub: flickr30k, or OWNER/NAME with --revision, "
-                         "or the folder of one (needs the package `datasets`)")
+    command.add_argument(
+        "--images", metavar="DIR", help="the folder of its images; alone: a folder of pictures without captions"
+    )
+    command.add_argument(
+        "--hub",
+        metavar="NAME",
+        help="a copy on the Hugging Face Hub: flickr30k, or OWNER/NAME with --revision, "
+        "or the folder of one (needs the package `datasets`)",
+    )
     command.add_argument("--revision", metavar="COMMIT", help="the commit of --hub to take")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--schedule", choices=("sequential", "joint"), help="default: the preset's")
     command.add_argument("--trainable", choices=("lora", "full"), help="default: the preset's")
     command.add_argument("--lr", type=float, help="learning rate; default: the preset's")
     command.add_argument("--rank", type=int, metavar="R", help="of LoRA; default: the preset's")
-    command.add_argument("--batch-size", type=int, metavar="N", help="examples a step over all processes; default: the preset's")
+    command.add_argument(
+        "--batch-size", type=int, metavar="N", help="examples a step over all processes; default: the preset's"
+    )
     command.add_argument("--accumulation", type=int, metavar="N", help="compute a batch in N parts: less memory, same result")
     command.add_argument("--mixed-precision", choices=("no", "fp16", "bf16"), help="default: the preset's")
     pseudo = command.add_mutually_exclusive_group()
     pseudo.add_argument("--pseudo-queries", type=int, metavar="K", help="captions the model writes for each uncaptioned image")
-    pseudo.add_argument("--no-pseudo-queries", dest="pseudo_queries", action="store_const", const=0,
-                        help="learn to retrieve from people's captions alone")
-    command.add_argument("--pseudo-samples", type=int, metavar="N", help="captions it writes to choose those K from by CLIP's "
-                         "agreement with the image (default: the preset's, or 2 K; K or fewer: no choice is made)")
+    pseudo.add_argument(
+        "--no-pseudo-queries",
+        dest="pseudo_queries",
+        action="store_const",
+        const=0,
+        help="learn to retrieve from people's captions alone",
+    )
+    command.add_argument(
+        "--pseudo-samples",
+        type=int,
+        metavar="N",
+        help="captions it writes to choose those K from by CLIP's "
+        "agreement with the image (default: the preset's, or 2 K; K or fewer: no choice is made)",
+    )
     memorize = command.add_mutually_exclusive_group()
     memorize.add_argument("--memorize-epochs", type=int, metavar="N", help="default: the preset's")
-    memorize.add_argument("--no-memorize", dest="memorize_epochs", action="store_const", const=0,
-                          help="skip the memorize step: learn to retrieve only")
+    memorize.add_argument(
+        "--no-memorize",
+        dest="memorize_epochs",
+        action="store_const",
+        const=0,
+        help="skip the memorize step: learn to retrieve only",
+    )
     command.add_argument("--retrieve-epochs", type=int, metavar="N", help="default: the preset's")
     command.add_argument("--train-images", type=int, metavar="N", help="Picturebook only: size of the training split")
     command.add_argument("--test-images", type=int, metavar="N", help="Picturebook only: size of the test gallery")
@@ -52,12 +75,19 @@ def what_to_run(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, str]
         if (value := getattr(arguments, name)) is not None and not value >= (least := int(name == "checkpoint_steps")):
             raise ValueError(f"--{name.replace('_', '-')} {value}: give {least} or more")
     preset = get_preset(arguments.preset)
-    changes = {"schedule": arguments.schedule, "trainable": arguments.trainable, "lr": arguments.lr, "rank": arguments.rank,
-               "batch_size": arguments.batch_size, "accumulation": arguments.accumulation,
-               "mixed_precision": arguments.mixed_precision,
-               "memorize_epochs": arguments.memorize_epochs, "retrieve_epochs": arguments.retrieve_epochs,
-               "memorize_share": 0.0 if arguments.memorize_epochs == 0 else None,
-               "least_steps": None if arguments.retrieve_epochs is None else 0}  # who says how many epochs gets them
+    changes = {
+        "schedule": arguments.schedule,
+        "trainable": arguments.trainable,
+        "lr": arguments.lr,
+        "rank": arguments.rank,
+        "batch_size": arguments.batch_size,
+        "accumulation": arguments.accumulation,
+        "mixed_precision": arguments.mixed_precision,
+        "memorize_epochs": arguments.memorize_epochs,
+        "retrieve_epochs": arguments.retrieve_epochs,
+        "memorize_share": 0.0 if arguments.memorize_epochs == 0 else None,
+        "least_steps": None if arguments.retrieve_epochs is None else 0,
+    }  # who says how many epochs gets them
     recipe = replace(preset.recipe, **{name: value for name, value in changes.items() if value is not None})
     preset = replace(preset, recipe=recipe)
     if arguments.pseudo_queries is not None:
@@ -77,8 +107,9 @@ def what_to_run(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, str]
         about = {"source": "files", "images_dir": str(Path(arguments.images).resolve())}
     else:
         train, test = arguments.train_images, arguments.test_images  # 0 is a number too
-        corpus = ImageCaptionCorpus.from_picturebook(preset.n_train if train is None else train, preset.n_val,
-                                                     preset.n_test if test is None else test, seed=0)
+        corpus = ImageCaptionCorpus.from_picturebook(
+            preset.n_train if train is None else train, preset.n_val, preset.n_test if test is None else test, seed=0
+        )
         about = {"source": "picturebook"}
     return preset, corpus, about
 

@@ -38,26 +38,64 @@ class Page:
         """`words` at (x, y), as they are (a "$" is a dollar); `style` goes to matplotlib (`ha`, `va`, ...)."""
         self.axis.text(x, y, words, fontsize=size, color=color, parse_math=False, **style)
 
-    def lines(self, lines: Sequence[Sequence[tuple[float, float]]], color: str = QUIET, width: float = 0.8,
-              style: Any = "-", name: str | None = None) -> None:
+    def lines(
+        self,
+        lines: Sequence[Sequence[tuple[float, float]]],
+        color: str = QUIET,
+        width: float = 0.8,
+        style: Any = "-",
+        name: str | None = None,
+    ) -> None:
         """Straight lines from point to point, `width` in typographic points; `name` becomes matplotlib's gid."""
         path = Path.make_compound_path(*(Path(points) for points in lines))
-        self.axis.add_patch(PathPatch(path, facecolor="none", edgecolor=color, linewidth=width, linestyle=style,
-                                      capstyle="butt", joinstyle="round", zorder=1 if color == QUIET else 2, gid=name))
+        self.axis.add_patch(
+            PathPatch(
+                path,
+                facecolor="none",
+                edgecolor=color,
+                linewidth=width,
+                linestyle=style,
+                capstyle="butt",
+                joinstyle="round",
+                zorder=1 if color == QUIET else 2,
+                gid=name,
+            )
+        )
 
-    def curve(self, start: tuple[float, float], end: tuple[float, float], bend: float | None = None, color: str = QUIET,
-              width: float = 0.8, style: Any = "-", name: str | None = None) -> None:
+    def curve(
+        self,
+        start: tuple[float, float],
+        end: tuple[float, float],
+        bend: float | None = None,
+        color: str = QUIET,
+        width: float = 0.8,
+        style: Any = "-",
+        name: str | None = None,
+    ) -> None:
         """An S from `start`, level from x = start + `bend` on (default: at the end), to `end`."""
         (x0, y0), (x1, y1) = start, end
         turn = x1 if bend is None else x0 + bend
         middle = (x0 + turn) / 2
-        path = Path([(x0, y0), (middle, y0), (middle, y1), (turn, y1), (x1, y1)],
-                    [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4, Path.LINETO])
-        self.axis.add_patch(PathPatch(path, facecolor="none", edgecolor=color, linewidth=width, linestyle=style,
-                                      capstyle="butt", zorder=1 if color == QUIET else 2, gid=name))
+        path = Path(
+            [(x0, y0), (middle, y0), (middle, y1), (turn, y1), (x1, y1)],
+            [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4, Path.LINETO],
+        )
+        self.axis.add_patch(
+            PathPatch(
+                path,
+                facecolor="none",
+                edgecolor=color,
+                linewidth=width,
+                linestyle=style,
+                capstyle="butt",
+                zorder=1 if color == QUIET else 2,
+                gid=name,
+            )
+        )
 
-    def dot(self, x: float, y: float, color: str = INK, radius: float = 0.045, number: int | None = None,
-            ink: str = "white") -> None:
+    def dot(
+        self, x: float, y: float, color: str = INK, radius: float = 0.045, number: int | None = None, ink: str = "white"
+    ) -> None:
         """A filled dot, with a small number in it if one is given."""
         self.axis.add_patch(Circle((x, y), radius, facecolor=color, edgecolor="white", linewidth=0.6, zorder=3))
         if number is not None:
@@ -67,8 +105,7 @@ class Page:
         """A small x: here something ends."""
         self.lines([[(x - radius, y + way * radius), (x + radius, y - way * radius)] for way in (-1, 1)], color, 1.2)
 
-    def picture(self, x: float, y: float, side: float, pictures: Sequence[Image.Image],
-                frame: str | None = None) -> None:
+    def picture(self, x: float, y: float, side: float, pictures: Sequence[Image.Image], frame: str | None = None) -> None:
         """A square with its upper left corner at (x, y): one picture, or up to four as a mosaic."""
         pixels = round(side * PICTURE_DPI)
         if len(pictures) == 1:
@@ -79,8 +116,18 @@ class Page:
                 quarter = square(picture.convert("RGB"), pixels // 2 - 1)
                 image.paste(quarter, (i % 2 * (pixels // 2 + 1), i // 2 * (pixels // 2 + 1)))
         self.axis.imshow(image, extent=(x, x + side, y + side, y), aspect="auto", zorder=5, interpolation="antialiased")
-        self.axis.add_patch(Rectangle((x, y), side, side, facecolor="none", edgecolor=frame or QUIET,
-                                      linewidth=2.6 if frame else 0.5, zorder=6, joinstyle="miter"))
+        self.axis.add_patch(
+            Rectangle(
+                (x, y),
+                side,
+                side,
+                facecolor="none",
+                edgecolor=frame or QUIET,
+                linewidth=2.6 if frame else 0.5,
+                zorder=6,
+                joinstyle="miter",
+            )
+        )
 
 
 def text_width(words: str, size: float, **font: Any) -> float:

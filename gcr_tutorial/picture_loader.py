@@ -27,8 +27,9 @@ MOST_WORKERS = 4
 Made = list[tuple[tuple[int, int], bytes]]  # (width, height) and RGB bytes of each picture
 
 
-def load_pictures(corpus: ImageCaptionCorpus, rows: Sequence[int], size: int | None,
-                  workers: int | None = None) -> Iterator[Image.Image]:
+def load_pictures(
+    corpus: ImageCaptionCorpus, rows: Sequence[int], size: int | None, workers: int | None = None
+) -> Iterator[Image.Image]:
     """The images `rows` of `corpus`, one at a time, in order, at `size` x `size` pixels (see `ImageCaptionCorpus.image`).
 
     `workers`: processes that make them, 0 for none (this process does it); by default see `default_workers`. At most
@@ -43,7 +44,7 @@ def load_pictures(corpus: ImageCaptionCorpus, rows: Sequence[int], size: int | N
     under_way: deque[tuple[Sequence[int], Future[Made]]] = deque()
     try:
         for start in range(0, len(rows), CHUNK):
-            chunk = rows[start:start + CHUNK]
+            chunk = rows[start : start + CHUNK]
             jobs = [(corpus.records[i].id, corpus.picture_job(i, size)) for i in chunk]
             under_way.append((chunk, pool.submit(_make, jobs)))
             if len(under_way) == AHEAD * workers:
@@ -73,7 +74,8 @@ def _taken(corpus: ImageCaptionCorpus, chunk: Sequence[int], made: Future[Made])
         first, last = corpus.records[chunk[0]].id, corpus.records[chunk[-1]].id
         raise RuntimeError(
             f"a process that makes pictures died, at {first} to {last} or soon after: set GCR_WORKERS=0 to see why (a script "
-            'that starts the work needs `if __name__ == "__main__":`, and a machine short of memory fewer workers)') from error
+            'that starts the work needs `if __name__ == "__main__":`, and a machine short of memory fewer workers)'
+        ) from error
 
 
 def _make(jobs: list[tuple[str, Callable[[], Image.Image]]]) -> Made:

@@ -55,17 +55,29 @@ def on_this_machine(preset: Preset) -> tuple[torch.device, torch.dtype, Preset]:
     return device, torch.float32 if recipe.trainable == "full" else dtype, preset
 
 
-def training_queries(task: RetrievalTask, row_of: dict[int, int], pseudo: list[list[str]],
-                     pseudo_rows: list[int]) -> list[tuple[str, int]]:
+def training_queries(
+    task: RetrievalTask, row_of: dict[int, int], pseudo: list[list[str]], pseudo_rows: list[int]
+) -> list[tuple[str, int]]:
     """(text, row) of everything that trains retrieval: human captions where allowed, pseudo-queries elsewhere."""
     human = [(query.text, row_of[query.image]) for query in task.train_queries]
     return human + [(text, row) for row, texts in zip(pseudo_rows, pseudo, strict=True) for text in texts]
 
 
-def run(corpus: ImageCaptionCorpus, preset: Preset, *, identifier: str = "atomic", protocol: str = "karpathy", seed: int = 0,
-        out: str | Path | None = None, progress: Progress = print, about: dict | None = None,
-        pseudo_store: Path | None = None, resume: bool = False, checkpoint_seconds: float | None = 60.0,
-        checkpoint_steps: int | None = None) -> dict[str, Any]:
+def run(
+    corpus: ImageCaptionCorpus,
+    preset: Preset,
+    *,
+    identifier: str = "atomic",
+    protocol: str = "karpathy",
+    seed: int = 0,
+    out: str | Path | None = None,
+    progress: Progress = print,
+    about: dict | None = None,
+    pseudo_store: Path | None = None,
+    resume: bool = False,
+    checkpoint_seconds: float | None = 60.0,
+    checkpoint_steps: int | None = None,
+) -> dict[str, Any]:
     """Memorize the corpus under identifiers of a kind and measure retrieval; returns what `results.json` holds.
 
     With `out`, writes `out/results.json` and `out/retriever/`, and until these are complete `out/checkpoints/`, as often as
@@ -87,26 +99,51 @@ def run(corpus: ImageCaptionCorpus, preset: Preset, *, identifier: str = "atomic
         return done
     row_of = {image: row for row, image in enumerate(task.memorize)}
     device, dtype, preset = on_this_machine(preset)
-    backbone = timer("load backbone", lambda: load_backbone(preset.backbone_path, device, dtype, preset.revision,
-                                                            preset.image_size))
+    backbone = timer(
+        "load backbone", lambda: load_backbone(preset.backbone_path, device, dtype, preset.revision, preset.image_size)
+    )
     clip = timer("load CLIP", lambda: load_clip(preset.clip_path, str(device)))
     if out is not None:
         timer.unfinished = UnfinishedRun(out, settings, resume)
-    saving = {"checkpoint": timer.unfinished and timer.unfinished.training, "checkpoint_seconds": checkpoint_seconds,
-              "checkpoint_steps": checkpoint_steps}
+    saving = {
+        "checkpoint": timer.unfinished and timer.unfinished.training,
+        "checkpoint_seconds": checkpoint_seconds,
+        "checkpoint_steps": checkpoint_steps,
+    }
     size = preset.image_size
-    features = timer("vision features", lambda: processes.main_first(lambda: cached_features(
-        backbone, pictures(corpus, task.memorize, size), preset.feature_batch)))  # (N, S, H)
+    features = timer(
+        "vision features",
+        lambda: processes.main_first(
+            lambda: cached_features(backbone, pictures(corpus, task.memorize, size), preset.feature_batch)
+        ),
+    )  # (N, S, H)
     pseudo_rows = [row_of[image] for image in task.uncaptioned]
     embeddings = timer.keep("CLIP embeddings", lambda: embed_images(clip, pictures(corpus, task.memorize, size)))  # (N, D)
     if preset.caption_epochs and preset.pseudo_queries and pseudo_rows and task.train_queries:
-        timer("captioning", lambda: fine_tune_captioner(
-            backbone, [(query.text, row_of[query.image]) for query in task.train_queries], features=features,
-            epochs=preset.caption_epochs, recipe=replace(preset.recipe, schedule="sequential"), seed=seed,
-            progress=every(10, progress), **saving))
-    pseudo = stored_pseudo_queries(pseudo_store, settings, timer, lambda: keep_agreeing(
-        write_pseudo_queries(backbone, features, task, row_of, preset, seed, progress), embeddings[pseudo_rows],
-        lambda texts: embed_texts(clip, texts), preset.pseudo_queries))
+        timer(
+            "captioning",
+            lambda: fine_tune_captioner(
+                backbone,
+                [(query.text, row_of[query.image]) for query in task.train_queries],
+                features=features,
+                epochs=preset.caption_epochs,
+                recipe=replace(preset.recipe, schedule="sequential"),
+                seed=seed,
+                progress=every(10, progress),
+                **saving,
+            ),
+        )
+    pseudo = stored_pseudo_queries(
+        pseudo_store,
+        settings,
+        timer,
+        lambda: keep_agreeing(
+            write_pseudo_queries(backbone, features, task, row_of, preset, seed, progress),
+            embeddings[pseudo_rows],
+            lambda texts: embed_texts(clip, texts),
+            preset.pseudo_queries,
+        ),
+    )
     share = true_share(corpus, task, pseudo)
     if share is not None:
         progress(f"  pseudo-queries: {share:.0%} of {sum(map(len, pseudo))} are true of their picture")
@@ -114,36 +151,67 @@ def run(corpus: ImageCaptionCorpus, preset: Preset, *, identifier: str = "atomic
     documents: list[list[str]] = [[] for _ in task.memorize]  # what each image may be known by
     for text, row in queries:
         documents[row].append(text)
-    identifiers = timer("identifiers", lambda: make_identifiers(
-        identifier, [corpus.records[i].id for i in task.memorize], embeddings.numpy(), preset.clusters, preset.leaf_size, seed,
-        tokenizer=backbone.tokenizer, texts=documents, avoid=[query.text for query in task.eval_queries]))
+    identifiers = timer(
+        "identifiers",
+        lambda: make_identifiers(
+            identifier,
+            [corpus.records[i].id for i in task.memorize],
+            embeddings.numpy(),
+            preset.clusters,
+            preset.leaf_size,
+            seed,
+            tokenizer=backbone.tokenizer,
+            texts=documents,
+            avoid=[query.text for query in task.eval_queries],
+        ),
+    )
     add_tokens(backbone, identifiers.new_tokens, seed)
     started, learning = time.perf_counter(), {"recipe": preset.recipe, "seed": seed, "progress": every(10, progress), **saving}
     classifier = None
     if identifier == "classifier":
-        progress("  classifier: no identifier is generated, and there is no memorize step; a linear map onto frozen CLIP "
-                 "embeddings ranks all images by one matrix product")
+        progress(
+            "  classifier: no identifier is generated, and there is no memorize step; a linear map onto frozen CLIP "
+            "embeddings ranks all images by one matrix product"
+        )
         classifier, history = fine_tune_classifier(backbone, embeddings, queries, **learning)
     else:
         history = fine_tune(backbone, target_ids(backbone, identifiers.codes), queries, features=features, **learning)
     timer.seconds.update({stage: round(seconds, 2) for stage, seconds in history.seconds.items()})
     progress(f"[{sum(timer.seconds.values()):6.1f} s] fine-tuning: {time.perf_counter() - started:.1f} s")
     gallery = tuple(row_of[image] for image in task.gallery)
-    retriever = GenerativeRetriever(backbone, identifiers, gallery, preset.num_beams, {
-        **(about or {}), "preset": preset.name, "identifier": identifier, "protocol": protocol, "seed": seed},
-        DenseGallery.of(clip, preset.clip, embeddings), classifier)
+    retriever = GenerativeRetriever(
+        backbone,
+        identifiers,
+        gallery,
+        preset.num_beams,
+        {**(about or {}), "preset": preset.name, "identifier": identifier, "protocol": protocol, "seed": seed},
+        DenseGallery.of(clip, preset.clip, embeddings),
+        classifier,
+    )
     measured = measure(retriever, corpus, task, row_of, embeddings, clip, documents, timer)
     results = {
-        "preset": preset.name, "corpus": corpus.name, "identifier": identifier, "protocol": protocol,
-        "schedule": preset.recipe.schedule, "seed": seed, "device": device.type, "dtype": str(dtype).removeprefix("torch."),
-        "n_memorized": len(task.memorize), "n_gallery": len(gallery),
-        "n_queries": len(task.eval_queries), "n_training_queries": len(queries),
-        "n_pseudo_queries": sum(map(len, pseudo)), "pseudo_true_share": share,
+        "preset": preset.name,
+        "corpus": corpus.name,
+        "identifier": identifier,
+        "protocol": protocol,
+        "schedule": preset.recipe.schedule,
+        "seed": seed,
+        "device": device.type,
+        "dtype": str(dtype).removeprefix("torch."),
+        "n_memorized": len(task.memorize),
+        "n_gallery": len(gallery),
+        "n_queries": len(task.eval_queries),
+        "n_training_queries": len(queries),
+        "n_pseudo_queries": sum(map(len, pseudo)),
+        "pseudo_true_share": share,
         "tokens_per_identifier": round(identifiers.mean_tokens, 2),
-        "n_new_tokens": len(identifiers.new_tokens), **measured,
-        "seconds": timer.seconds, "peak_memory_gb": peak_memory_gb(),
+        "n_new_tokens": len(identifiers.new_tokens),
+        **measured,
+        "seconds": timer.seconds,
+        "peak_memory_gb": peak_memory_gb(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "settings": settings, "losses": {stage: thin(losses) for stage, losses in history.losses.items()},
+        "settings": settings,
+        "losses": {stage: thin(losses) for stage, losses in history.losses.items()},
     }
     if out is not None and processes.is_main():
         write_results(Path(out), retriever, results)
@@ -152,16 +220,28 @@ def run(corpus: ImageCaptionCorpus, preset: Preset, *, identifier: str = "atomic
     return results
 
 
-def write_pseudo_queries(backbone: Backbone, features: torch.Tensor, task: RetrievalTask, row_of: dict[int, int],
-                         preset: Preset, seed: int, progress: Progress) -> list[list[str]]:
+def write_pseudo_queries(
+    backbone: Backbone,
+    features: torch.Tensor,
+    task: RetrievalTask,
+    row_of: dict[int, int],
+    preset: Preset,
+    seed: int,
+    progress: Progress,
+) -> list[list[str]]:
     """`preset.pseudo_samples` captions that the model writes for each image without human ones; the pipeline keeps those
     that agree best with the image."""
     rows = [row_of[image] for image in task.uncaptioned]
     if not rows or not preset.pseudo_queries:
         return [[] for _ in rows]
     report = every(10, progress)
-    return generate_pseudo_queries(backbone, features[rows], max(preset.pseudo_queries, preset.pseudo_samples), seed,
-                                   progress=lambda done, total: report("pseudo-queries", done, total))
+    return generate_pseudo_queries(
+        backbone,
+        features[rows],
+        max(preset.pseudo_queries, preset.pseudo_samples),
+        seed,
+        progress=lambda done, total: report("pseudo-queries", done, total),
+    )
 
 
 def true_share(corpus: ImageCaptionCorpus, task: RetrievalTask, pseudo: list[list[str]]) -> float | None:
@@ -170,8 +250,9 @@ def true_share(corpus: ImageCaptionCorpus, task: RetrievalTask, pseudo: list[lis
     return None if not said or said[0] is None else round(sum(said) / len(said), 4)
 
 
-def stored_pseudo_queries(store: Path | None, settings: dict[str, Any], timer: Timer,
-                          write: Callable[[], list[list[str]]]) -> list[list[str]]:
+def stored_pseudo_queries(
+    store: Path | None, settings: dict[str, Any], timer: Timer, write: Callable[[], list[list[str]]]
+) -> list[list[str]]:
     """What `write` returns, or what an earlier run with the same settings (identifiers apart) put into the file `store`.
     The stage's seconds are those that writing took, then or now."""
     if store is None:

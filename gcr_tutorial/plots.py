@@ -48,8 +48,10 @@ def contact_sheet(pictures: Sequence[Image.Image], columns: int = 10, size: int 
     rows = -(-len(pictures) // columns)
     sheet = Image.new("RGB", (columns * (size + gap) + gap, rows * (size + gap) + gap), "white")
     for i, picture in enumerate(pictures):
-        sheet.paste(picture.resize((size, size), Image.Resampling.LANCZOS),
-                    (gap + i % columns * (size + gap), gap + i // columns * (size + gap)))
+        sheet.paste(
+            picture.resize((size, size), Image.Resampling.LANCZOS),
+            (gap + i % columns * (size + gap), gap + i // columns * (size + gap)),
+        )
     return sheet
 
 
@@ -69,5 +71,3 @@ def loss_figure(losses: dict[str, Sequence[float]], smooth: float = 0.9) -> Figu
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)
     return figure
-
-

@@ -37,9 +37,10 @@ def optimizers(model: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
     for name, parameter in model.named_parameters():
         inside = parameter.ndim == 2 and not any(part in name for part in ("embed", "lm_head", "read"))
         (matrices if inside else others).append(parameter)
-    return [torch.optim.Muon(matrices, lr=recipe.lr, weight_decay=recipe.weight_decay, momentum=0.95,
-                             adjust_lr_fn="original"),
-            torch.optim.AdamW(others, lr=recipe.adam_lr, betas=(0.9, 0.98), weight_decay=0.0)]
+    return [
+        torch.optim.Muon(matrices, lr=recipe.lr, weight_decay=recipe.weight_decay, momentum=0.95, adjust_lr_fn="original"),
+        torch.optim.AdamW(others, lr=recipe.adam_lr, betas=(0.9, 0.98), weight_decay=0.0),
+    ]
 
 
 def speed(share: float, recipe: Recipe) -> float:
@@ -56,8 +57,16 @@ def visits(n: int, seed: int, start: int) -> Iterator[int]:
         epoch, at = epoch + 1, 0
 
 
-def pretrain(backbone: Backbone, bank: SceneBank, recipe: Recipe, checkpoint: str | Path, *, name: str = "tiny-vlm",
-             progress: Progress = print, clock: Callable[[], float] = time.perf_counter) -> dict[str, Any]:
+def pretrain(
+    backbone: Backbone,
+    bank: SceneBank,
+    recipe: Recipe,
+    checkpoint: str | Path,
+    *,
+    name: str = "tiny-vlm",
+    progress: Progress = print,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, Any]:
     """Train `backbone` on `bank` for `recipe.minutes`, going on from `checkpoint` where it exists.
 
     Returns what was done: steps, pictures, answer tokens, seconds, the losses at intervals, F1 of the facts (percent, of
@@ -103,8 +112,10 @@ def pretrain(backbone: Backbone, bank: SceneBank, recipe: Recipe, checkpoint: st
                 loss = loss + recipe.facts * unknown
                 scores.append(score)
         if not torch.isfinite(loss):
-            raise FloatingPointError(f"the loss became {loss.item()} at step {done['steps']}: lower the learning rate; "
-                                     f"the last good state is in {checkpoint}")
+            raise FloatingPointError(
+                f"the loss became {loss.item()} at step {done['steps']}: lower the learning rate; "
+                f"the last good state is in {checkpoint}"
+            )
         loss.backward()
         nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
         for optimizer in tuned:
@@ -127,8 +138,15 @@ def pretrain(backbone: Backbone, bank: SceneBank, recipe: Recipe, checkpoint: st
             recent, scores = [], []
         if done["seconds"] - last_saved > recipe.checkpoint_minutes * 60 or ended:
             last_saved = done["seconds"]
-            save_checkpoint(checkpoint, {"learner": learner.state_dict(), "optimizers": [o.state_dict() for o in tuned],
-                                         "done": done, "recipe": asdict(recipe)})
+            save_checkpoint(
+                checkpoint,
+                {
+                    "learner": learner.state_dict(),
+                    "optimizers": [o.state_dict() for o in tuned],
+                    "done": done,
+                    "recipe": asdict(recipe),
+                },
+            )
     backbone.model.eval()
     return done
 
@@ -136,5 +154,7 @@ def pretrain(backbone: Backbone, bank: SceneBank, recipe: Recipe, checkpoint: st
 def _refuse_other(saved: dict, wanted: dict, checkpoint: Path) -> None:
     differing = {k: (saved.get(k), v) for k, v in wanted.items() if k != "checkpoint_minutes" and saved.get(k) != v}
     if differing:
-        raise ValueError(f"the checkpoint {checkpoint} was made with another recipe: {differing} (saved, wanted). "
-                         "Give another folder, or delete the checkpoint to start anew.")
+        raise ValueError(
+            f"the checkpoint {checkpoint} was made with another recipe: {differing} (saved, wanted). "
+            "Give another folder, or delete the checkpoint to start anew."
+        )

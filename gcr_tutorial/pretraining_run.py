@@ -37,9 +37,18 @@ HELD_OUT_SEED = 77  # scenes of the pretraining world that no bank with another 
 Progress = Callable[[str], None]
 
 
-def pretrain_backbones(out: Path, bank_dir: Path, *, minutes: float = 120.0, scenes: int = 240_000, seed: int = 0,
-                       only: str | None = None, start_from: Path | None = None, progress: Progress = print,
-                       clock: Callable[[], float] = time.perf_counter) -> None:
+def pretrain_backbones(
+    out: Path,
+    bank_dir: Path,
+    *,
+    minutes: float = 120.0,
+    scenes: int = 240_000,
+    seed: int = 0,
+    only: str | None = None,
+    start_from: Path | None = None,
+    progress: Progress = print,
+    clock: Callable[[], float] = time.perf_counter,
+) -> None:
     """Write `out/tiny-vlm` and `out/tiny-clip` (or `only` one), each trained for `minutes`; checkpoints in `out/work`.
 
     `start_from`: a folder with both, made before, whose training goes on for `minutes` instead of starting from nothing.
@@ -47,16 +56,34 @@ def pretrain_backbones(out: Path, bank_dir: Path, *, minutes: float = 120.0, sce
     if seed == HELD_OUT_SEED:
         raise ValueError(f"seed {HELD_OUT_SEED} is kept for the held-out scenes: take another")
     tutorial = frozenset(sample_scene(scene_seed("tutorial", 0, i)).content for i in range(1400))
-    bank = SceneBank.build(bank_dir, scenes, IMAGE_SIZE, seed=seed, workers=os.cpu_count() or 1, avoid=tutorial,
-                           progress=progress)
+    bank = SceneBank.build(
+        bank_dir, scenes, IMAGE_SIZE, seed=seed, workers=os.cpu_count() or 1, avoid=tutorial, progress=progress
+    )
     for name, train in (("tiny-vlm", pretrain_tiny_vlm), ("tiny-clip", pretrain_tiny_clip)):
         if only in (None, name):
-            train(bank, out / name, out / "work", minutes=minutes, seed=seed, progress=progress, clock=clock,
-                  start_from=None if start_from is None else start_from / name)
+            train(
+                bank,
+                out / name,
+                out / "work",
+                minutes=minutes,
+                seed=seed,
+                progress=progress,
+                clock=clock,
+                start_from=None if start_from is None else start_from / name,
+            )
 
 
-def pretrain_tiny_vlm(bank: SceneBank, out: Path, work: Path, *, minutes: float, seed: int, start_from: Path | None = None,
-                      progress: Progress = print, clock: Callable[[], float] = time.perf_counter) -> None:
+def pretrain_tiny_vlm(
+    bank: SceneBank,
+    out: Path,
+    work: Path,
+    *,
+    minutes: float,
+    seed: int,
+    start_from: Path | None = None,
+    progress: Progress = print,
+    clock: Callable[[], float] = time.perf_counter,
+) -> None:
     """Each stage in turn, from nothing or from the backbone in `start_from`; writes the backbone with its card."""
     if start_from is None:
         backbone, earlier = new_backbone(bank, seed=seed), {"stages": [], "pflops": 0.0}
@@ -66,8 +93,9 @@ def pretrain_tiny_vlm(bank: SceneBank, out: Path, work: Path, *, minutes: float,
     backbone.model.set_attn_implementation("eager")  # in bfloat16 on a CPU faster than the fused kernel
     stages, pflops = list(earlier["stages"]), earlier["pflops"]
     for name, recipe in stage_recipes(minutes, seed + len(stages), from_nothing=start_from is None).items():
-        done = pretrain(backbone, bank, recipe, work / f"{len(stages)}_{name}.pt", name=f"tiny-vlm, {name}", progress=progress,
-                        clock=clock)
+        done = pretrain(
+            backbone, bank, recipe, work / f"{len(stages)}_{name}.pt", name=f"tiny-vlm, {name}", progress=progress, clock=clock
+        )
         stages.append({"stage": name, **done})
         pflops += stage_pflops(backbone, bank, recipe, done)
     backbone.model.set_attn_implementation("sdpa")
@@ -82,8 +110,15 @@ def stage_recipes(minutes: float, seed: int, from_nothing: bool) -> dict[str, Re
     recipes = {
         "vision": Recipe(minutes=vision * minutes, seed=seed, batch_size=32, **silent),
         "lessons": Recipe(minutes=lessons * minutes, seed=seed + 1),
-        "captions": Recipe(minutes=(1 - vision - lessons) * minutes, seed=seed + 2, batch_size=32, captions=2, inventory=0.1,
-                           questions=1, paraphrase=0.1),
+        "captions": Recipe(
+            minutes=(1 - vision - lessons) * minutes,
+            seed=seed + 2,
+            batch_size=32,
+            captions=2,
+            inventory=0.1,
+            questions=1,
+            paraphrase=0.1,
+        ),
     }
     return {name: recipe for name, recipe in recipes.items() if recipe.minutes > 0}
 
@@ -98,16 +133,38 @@ def ship_tiny_vlm(backbone: Backbone, out: Path, facts: dict[str, Any], progress
     progress(f"tiny-vlm: {out} written; {measured}")
 
 
-def pretrain_tiny_clip(bank: SceneBank, out: Path, work: Path, *, minutes: float, seed: int, start_from: Path | None = None,
-                       progress: Progress = print, clock: Callable[[], float] = time.perf_counter) -> None:
+def pretrain_tiny_clip(
+    bank: SceneBank,
+    out: Path,
+    work: Path,
+    *,
+    minutes: float,
+    seed: int,
+    start_from: Path | None = None,
+    progress: Progress = print,
+    clock: Callable[[], float] = time.perf_counter,
+) -> None:
     """Contrastive training on the same bank; writes the open_clip folder with its card."""
     corpus = ImageCaptionCorpus.from_picturebook(0, 0, 300)
-    evaluate = recall_evaluator([corpus.image(i, IMAGE_SIZE) for i in range(len(corpus))],
-                                [text for record in corpus.records for text in record.captions],
-                                [i for i, record in enumerate(corpus.records) for _ in record.captions])
+    evaluate = recall_evaluator(
+        [corpus.image(i, IMAGE_SIZE) for i in range(len(corpus))],
+        [text for record in corpus.records for text in record.captions],
+        [i for i, record in enumerate(corpus.records) for _ in record.captions],
+    )
     texts = [text for said in bank.captions[:20_000] for text in said]
-    pretrain_clip(bank, out, minutes=minutes, tokenizer_texts=texts, lr=4e-3, seed=seed + (start_from is not None),
-                  evaluate=evaluate, checkpoint=work / "tiny-clip.pt", start_from=start_from, progress=progress, clock=clock)
+    pretrain_clip(
+        bank,
+        out,
+        minutes=minutes,
+        tokenizer_texts=texts,
+        lr=4e-3,
+        seed=seed + (start_from is not None),
+        evaluate=evaluate,
+        checkpoint=work / "tiny-clip.pt",
+        start_from=start_from,
+        progress=progress,
+        clock=clock,
+    )
     write_clip_card(out)
 
 
@@ -122,21 +179,25 @@ def evaluate_captioner(backbone: Backbone, scenes: int = 300, seed: int = 0) -> 
     examples, losses, weights = caption_examples(backbone, pairs), [], []
     loss = TargetLoss(backbone)
     for start in range(0, len(examples), 100):
-        part = examples[start:start + 100]
+        part = examples[start : start + 100]
         batch = collate(part, backbone.pad_id, features, backbone.device)
         weights.append(sum(len(e.target_ids) for e in part))
         losses.append(loss(**batch).item() * weights[-1])
     read = true = total = 0
     generator = torch.Generator().manual_seed(seed)
     for start in range(0, scenes, 50):
-        said = sample_captions(backbone, features[start:start + 50], 5, generator)
+        said = sample_captions(backbone, features[start : start + 50], 5, generator)
         for scene, texts in zip(held_out[start:], said):
             for meaning in map(parse, texts):
                 total += 1
                 read += meaning is not None
                 true += meaning is not None and satisfies(scene, meaning)
-    return {"scenes": scenes, "caption_loss": round(sum(losses) / sum(weights), 4),
-            "readable_percent": round(100 * read / total, 1), "true_percent": round(100 * true / total, 1)}
+    return {
+        "scenes": scenes,
+        "caption_loss": round(sum(losses) / sum(weights), 4),
+        "readable_percent": round(100 * read / total, 1),
+        "true_percent": round(100 * true / total, 1),
+    }
 
 
 def stage_pflops(backbone: Backbone, bank: SceneBank, recipe: Recipe, done: dict[str, Any]) -> float:
@@ -153,8 +214,12 @@ def stage_pflops(backbone: Backbone, bank: SceneBank, recipe: Recipe, done: dict
 
 def machine() -> dict[str, Any]:
     """Where and when."""
-    return {"made": date.today().isoformat(), "machine": f"{platform.machine()}, {os.cpu_count()} cores, CPU only",
-            "torch": torch.__version__, "command": "python -m gcr_tutorial pretrain"}
+    return {
+        "made": date.today().isoformat(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, CPU only",
+        "torch": torch.__version__,
+        "command": "python -m gcr_tutorial pretrain",
+    }
 
 
 def write_vlm_card(folder: Path, facts: dict[str, Any]) -> None:

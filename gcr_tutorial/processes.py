@@ -93,10 +93,10 @@ def gather(value: Any) -> list[Any]:
 
 def share_out(items: Sequence[Any], work: Callable[[Sequence[Any]], Sequence[Any]]) -> list[Any]:
     """`work(items)`, one result an item in their order, each process working on every `count()`-th of them."""
-    shares = gather(list(work(items[rank()::count()])) if rank() < len(items) else [])
+    shares = gather(list(work(items[rank() :: count()])) if rank() < len(items) else [])
     results: list[Any] = [None] * len(items)
     for number, share in enumerate(shares):
-        results[number::count()] = share
+        results[number :: count()] = share
     return results
 
 

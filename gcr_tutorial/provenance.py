@@ -15,9 +15,14 @@ from .presets import Preset
 def settings_of(corpus: ImageCaptionCorpus, preset: Preset, identifier: str, protocol: str, seed: int) -> dict[str, Any]:
     """The settings of a run as JSON values: two runs with equal ones, on one machine and with the same code, give the same
     recalls. The corpus and shipped weights go in by checksum, files of photographs by name and captions only."""
-    settings = {"identifier": identifier, "protocol": protocol, "seed": seed, "preset": asdict(preset),
-                "corpus": {"name": corpus.name, "images": len(corpus), "crc32": crc32(repr(corpus.records).encode())},
-                "weights_crc32": {"backbone": weights_crc32(preset.backbone_path), "clip": weights_crc32(preset.clip_path)}}
+    settings = {
+        "identifier": identifier,
+        "protocol": protocol,
+        "seed": seed,
+        "preset": asdict(preset),
+        "corpus": {"name": corpus.name, "images": len(corpus), "crc32": crc32(repr(corpus.records).encode())},
+        "weights_crc32": {"backbone": weights_crc32(preset.backbone_path), "clip": weights_crc32(preset.clip_path)},
+    }
     return json.loads(json.dumps(settings))  # tuples to lists, as they come back from a file
 
 

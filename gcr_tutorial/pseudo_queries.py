@@ -19,10 +19,18 @@ from .features import model_inputs, next_position
 from .training import History, Recipe, caption_examples, train
 
 
-def fine_tune_captioner(backbone: Backbone, captions: Sequence[tuple[str, int]], *, features: torch.Tensor, epochs: int,
-                        recipe: Recipe | None = None, seed: int = 0,
-                        progress: Callable[[str, int, int, float], None] | None = None,
-                        checkpoint: str | Path | None = None, **saving: Any) -> History:
+def fine_tune_captioner(
+    backbone: Backbone,
+    captions: Sequence[tuple[str, int]],
+    *,
+    features: torch.Tensor,
+    epochs: int,
+    recipe: Recipe | None = None,
+    seed: int = 0,
+    progress: Callable[[str, int, int, float], None] | None = None,
+    checkpoint: str | Path | None = None,
+    **saving: Any,
+) -> History:
     """Teach `backbone` to caption in the words of the training split: `captions` are (text, row of `features`) pairs.
 
     Give captions of training images only. Changes the weights in place (LoRA is folded in). `checkpoint` is a folder,
@@ -34,16 +42,34 @@ def fine_tune_captioner(backbone: Backbone, captions: Sequence[tuple[str, int]],
     report = None if progress is None else (lambda *at: progress("caption", *at))
     adapt(backbone, trainable=recipe.trainable, rank=recipe.rank, alpha=recipe.alpha, seed=seed)
     history.losses["caption"], history.seconds["caption"] = train(
-        backbone, caption_examples(backbone, captions), epochs=epochs, recipe=recipe, features=features, seed=seed,
-        callback=report, checkpoint=None if checkpoint is None else Path(checkpoint) / "caption.safetensors", **saving)
+        backbone,
+        caption_examples(backbone, captions),
+        epochs=epochs,
+        recipe=recipe,
+        features=features,
+        seed=seed,
+        callback=report,
+        checkpoint=None if checkpoint is None else Path(checkpoint) / "caption.safetensors",
+        **saving,
+    )
     finish(backbone)
     return history
 
 
-def generate_pseudo_queries(backbone: Backbone, features: torch.Tensor, k: int = 20, seed: int = 0, *,
-                            temperature: float = 1.0, top_k: int = 50, top_p: float = 0.95, max_new_tokens: int = 32,
-                            batch_size: int = 512, rounds: int = 2,
-                            progress: Callable[[int, int], None] | None = None) -> list[list[str]]:
+def generate_pseudo_queries(
+    backbone: Backbone,
+    features: torch.Tensor,
+    k: int = 20,
+    seed: int = 0,
+    *,
+    temperature: float = 1.0,
+    top_k: int = 50,
+    top_p: float = 0.95,
+    max_new_tokens: int = 32,
+    batch_size: int = 512,
+    rounds: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[list[str]]:
     """Up to `k` different captions sampled for each image of `features` (N, image_seq_len, hidden).
 
     An image short of `k` after the first round (duplicates are dropped, see `distinct`) is sampled again, `rounds`
@@ -60,8 +86,16 @@ def generate_pseudo_queries(backbone: Backbone, features: torch.Tensor, k: int =
         per_batch = max(1, batch_size // k)
         for start in range(0, len(short), per_batch):
             rows = short[start : start + per_batch]
-            sampled = sample_captions(backbone, features[rows], k, generator, temperature=temperature, top_k=top_k,
-                                      top_p=top_p, max_new_tokens=max_new_tokens)
+            sampled = sample_captions(
+                backbone,
+                features[rows],
+                k,
+                generator,
+                temperature=temperature,
+                top_k=top_k,
+                top_p=top_p,
+                max_new_tokens=max_new_tokens,
+            )
             for row, captions in zip(rows, sampled, strict=True):
                 found[row] = distinct(found[row] + captions)[:k]
             done += len(rows) * k
@@ -71,14 +105,21 @@ def generate_pseudo_queries(backbone: Backbone, features: torch.Tensor, k: int =
 
 
 @torch.no_grad()
-def sample_captions(backbone: Backbone, features: torch.Tensor, k: int, generator: torch.Generator, *,
-                    temperature: float = 1.0, top_k: int = 50, top_p: float = 0.95,
-                    max_new_tokens: int = 32) -> list[list[str]]:
+def sample_captions(
+    backbone: Backbone,
+    features: torch.Tensor,
+    k: int,
+    generator: torch.Generator,
+    *,
+    temperature: float = 1.0,
+    top_k: int = 50,
+    top_p: float = 0.95,
+    max_new_tokens: int = 32,
+) -> list[list[str]]:
     """`k` sampled captions for each image of `features` (B, S, H): the prompt is evaluated once an image, its cache is
     copied k times, and B * k sentences grow together. Ordinary tokens only: specials other than the end are barred."""
     model, tokenizer = backbone.model, backbone.tokenizer
-    prompt = torch.tensor([prompt_ids(backbone, CAPTION_INSTRUCTION, image=True)] * len(features),
-                          device=backbone.device)
+    prompt = torch.tensor([prompt_ids(backbone, CAPTION_INSTRUCTION, image=True)] * len(features), device=backbone.device)
     inputs = model_inputs(backbone, prompt, features=features)
     output = model(**inputs, use_cache=True, logits_to_keep=1)
     position = next_position(inputs).repeat_interleave(k, -2)  # of the next token: (B*k, 1), or (3, B*k, 1)
@@ -96,14 +137,16 @@ def sample_captions(backbone: Backbone, features: torch.Tensor, k: int, generato
         if ended.all():
             break
         # With a cache only the newest token is evaluated: (B*k, 1).
-        logits = model(input_ids=tokens[:, step : step + 1], past_key_values=cache, use_cache=True,
-                       position_ids=position + step).logits[:, -1]
+        logits = model(
+            input_ids=tokens[:, step : step + 1], past_key_values=cache, use_cache=True, position_ids=position + step
+        ).logits[:, -1]
     texts = [text.strip() for text in tokenizer.batch_decode(tokens, skip_special_tokens=True)]
     return [texts[i : i + k] for i in range(0, len(texts), k)]
 
 
-def nucleus(logits: torch.Tensor, temperature: float = 1.0, top_k: int = 50,
-            top_p: float = 0.95) -> tuple[torch.Tensor, torch.Tensor]:
+def nucleus(
+    logits: torch.Tensor, temperature: float = 1.0, top_k: int = 50, top_p: float = 0.95
+) -> tuple[torch.Tensor, torch.Tensor]:
     """What may be sampled next: weights and token ids, both (B, top_k), likeliest first, of `logits` (B, V).
 
     Of the `top_k` likeliest tokens at this `temperature` the fewest are kept whose probability reaches `top_p` (nucleus
@@ -115,8 +158,9 @@ def nucleus(logits: torch.Tensor, temperature: float = 1.0, top_k: int = 50,
     return weights, ids
 
 
-def keep_agreeing(candidates: Sequence[Sequence[str]], image_embeddings: torch.Tensor, embed: Callable[[list[str]], torch.Tensor],
-                  k: int) -> list[list[str]]:
+def keep_agreeing(
+    candidates: Sequence[Sequence[str]], image_embeddings: torch.Tensor, embed: Callable[[list[str]], torch.Tensor], k: int
+) -> list[list[str]]:
     """Of each image's candidate captions the `k` that a CLIP finds most like the image, best first.
 
     `image_embeddings` (N, D) and what `embed(texts)` returns are L2-normalised, from the same CLIP. A caption that the
@@ -127,7 +171,7 @@ def keep_agreeing(candidates: Sequence[Sequence[str]], image_embeddings: torch.T
     texts = [text for captions in candidates for text in captions]
     embedded, kept, at = embed(texts) if texts else None, [], 0
     for captions, image in zip(candidates, image_embeddings):
-        scores = embedded[at:at + len(captions)] @ image if captions else torch.empty(0)  # (captions,)
+        scores = embedded[at : at + len(captions)] @ image if captions else torch.empty(0)  # (captions,)
         kept.append([captions[i] for i in scores.argsort(descending=True, stable=True)[:k].tolist()])
         at += len(captions)
     return kept

@@ -48,11 +48,19 @@ def captions_figure(shown: Sequence[tuple[Image.Image, str, Sequence[tuple[str, 
         figure.text(0.01, (top - 1.2) / sum(heights), name, fontsize=7.5, color=INK, va="center", parse_math=False)
         y = top - 0.17
         for lines, true in captions:
-            figure.text(0.165, y / sum(heights), "✓" if true else "✗", fontsize=10, va="center",
-                        color=GOOD if true else LINES[1][0], fontweight="bold")
+            figure.text(
+                0.165,
+                y / sum(heights),
+                "✓" if true else "✗",
+                fontsize=10,
+                va="center",
+                color=GOOD if true else LINES[1][0],
+                fontweight="bold",
+            )
             for line in lines:
-                figure.text(0.19, y / sum(heights), line, fontsize=9, va="center", color=INK if true else "#555555",
-                            parse_math=False)
+                figure.text(
+                    0.19, y / sum(heights), line, fontsize=9, va="center", color=INK if true else "#555555", parse_math=False
+                )
                 y -= 0.2
         top -= height
     return figure
@@ -66,7 +74,9 @@ def ranks_figure(queries: Sequence[str], ranks: Mapping[str, Sequence[int]], n: 
     for i, query in enumerate(queries):
         color, style = LINES[i % len(LINES)]
         values = [ranks[stage][i] for stage in stages]
-        axis.plot(range(len(stages)), values, color=color, linestyle=style, marker="os^Dv"[i % 5], label=textwrap.shorten(query, 60))
+        axis.plot(
+            range(len(stages)), values, color=color, linestyle=style, marker="os^Dv"[i % 5], label=textwrap.shorten(query, 60)
+        )
     axis.set_yscale("log")
     ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100, 200, 500) if tick <= n / 1.5] + [n]
     axis.set_yticks(ticks, [str(tick) for tick in ticks])

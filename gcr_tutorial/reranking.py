@@ -48,8 +48,10 @@ class DenseGallery:
             clip = load_clip(located(self.clip_name))
             probe = embed_texts(clip, [PROBE])[0]
             if probe.shape != self.probe.shape or float(probe @ self.probe) < 0.99:
-                raise ValueError(f"{self.clip_name} is not the CLIP that embedded this gallery: its text embeddings differ. "
-                                 "Put that one back, or memorize the gallery again (python -m gcr_tutorial run)")
+                raise ValueError(
+                    f"{self.clip_name} is not the CLIP that embedded this gallery: its text embeddings differ. "
+                    "Put that one back, or memorize the gallery again (python -m gcr_tutorial run)"
+                )
             self._clip = clip
         return embed_texts(self._clip, list(queries))
 
@@ -73,8 +75,10 @@ class DenseGallery:
     def load(cls, path: str | Path) -> DenseGallery:
         """Read what `save` wrote. Raises FileNotFoundError, or ValueError for a damaged file."""
         if not Path(path).is_file():
-            raise FileNotFoundError(f"{path} is missing: this retriever was saved without the CLIP embeddings of its images. "
-                                    "Memorize the gallery again (python -m gcr_tutorial run) to have them")
+            raise FileNotFoundError(
+                f"{path} is missing: this retriever was saved without the CLIP embeddings of its images. "
+                "Memorize the gallery again (python -m gcr_tutorial run) to have them"
+            )
         try:
             with safe_open(path, "pt") as stored:
                 dense = cls(stored.get_tensor("embeddings").clone(), stored.metadata()["clip"], stored.get_tensor("probe"))

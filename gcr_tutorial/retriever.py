@@ -63,10 +63,14 @@ class GenerativeRetriever:
 
     def __post_init__(self) -> None:
         if (self.identifiers.kind == "classifier") != (self.classifier is not None):
-            raise ValueError(f"{self.identifiers.kind} identifiers {'without' if self.classifier is None else 'with'} a "
-                             "classifier: fine_tune_classifier makes one, and kind 'classifier' alone has it")
+            raise ValueError(
+                f"{self.identifiers.kind} identifiers {'without' if self.classifier is None else 'with'} a "
+                "classifier: fine_tune_classifier makes one, and kind 'classifier' alone has it"
+            )
         if self.classifier is not None and len(self.classifier.embeddings) != len(self.identifiers):
-            raise ValueError(f"a classifier over {len(self.classifier.embeddings)} images for {len(self.identifiers)} identifiers")
+            raise ValueError(
+                f"a classifier over {len(self.classifier.embeddings)} images for {len(self.identifiers)} identifiers"
+            )
         self._sequences = [] if self.classifier else self.identifiers.token_ids(self.backbone.tokenizer, self.backbone.end_id)
         self._tries: dict[tuple[int, ...], TrieIndex] = {}
 
@@ -87,9 +91,17 @@ class GenerativeRetriever:
         return rows
 
     @torch.no_grad()
-    def rank(self, queries: Sequence[str], k: int = 10, *, rows: Sequence[int] | None = None, num_beams: int | None = None,
-             batch_size: int = 256, progress: Callable[[int, int], None] | None = None,
-             rerank: str | None = None) -> list[list[Hit]]:
+    def rank(
+        self,
+        queries: Sequence[str],
+        k: int = 10,
+        *,
+        rows: Sequence[int] | None = None,
+        num_beams: int | None = None,
+        batch_size: int = 256,
+        progress: Callable[[int, int], None] | None = None,
+        rerank: str | None = None,
+    ) -> list[list[Hit]]:
         """The `k` likeliest images for each query, best first, by constrained beam search over `rows`.
 
         With `rerank="clip"`, the hybrid: all that the beam found (`num_beams` images, or k where that is more), put in order
@@ -114,7 +126,7 @@ class GenerativeRetriever:
         search, rows = self._searcher(rows, k, max(k, num_beams or self.num_beams))
         found: list[list[Hit]] = [[] for _ in prompts]
         for start in range(0, len(order), batch_size):
-            batch = order[start:start + batch_size]
+            batch = order[start : start + batch_size]
             for i, answers in zip(batch, search([prompts[i] for i in batch])):
                 found[i] = [Hit(self.identifiers.image_ids[rows[at]], rows[at], score) for at, score in answers]
             if progress is not None:
@@ -127,7 +139,8 @@ class GenerativeRetriever:
         if self.classifier is not None:
             rows = self._chosen(rows)
             return lambda prompts: rank_by_classifier(
-                self.backbone, self.classifier, left_pad(prompts, pad_id, self.backbone.device), rows, k), rows
+                self.backbone, self.classifier, left_pad(prompts, pad_id, self.backbone.device), rows, k
+            ), rows
         trie, rows = self.trie(rows)
         return lambda prompts: constrained_beam_search(model, prompts, trie, beams, k=k, pad_id=pad_id), rows
 
@@ -135,13 +148,17 @@ class GenerativeRetriever:
         """The CLIP embeddings of the memorized images, read when first asked for. Raises FileNotFoundError where this
         retriever was saved without them, ValueError where they are damaged."""
         if self.dense is None:
-            raise FileNotFoundError("this retriever has no CLIP embeddings of its images (clip_gallery.safetensors), which "
-                                    "rerank='clip' compares with. Memorize the gallery again (python -m gcr_tutorial run)")
+            raise FileNotFoundError(
+                "this retriever has no CLIP embeddings of its images (clip_gallery.safetensors), which "
+                "rerank='clip' compares with. Memorize the gallery again (python -m gcr_tutorial run)"
+            )
         if isinstance(self.dense, Path):
             self.dense = DenseGallery.load(self.dense)
         if len(self.dense.embeddings) != len(self.identifiers):
-            raise ValueError(f"{len(self.dense.embeddings)} CLIP embeddings for {len(self.identifiers)} memorized images: "
-                             "memorize the gallery again")
+            raise ValueError(
+                f"{len(self.dense.embeddings)} CLIP embeddings for {len(self.identifiers)} memorized images: "
+                "memorize the gallery again"
+            )
         return self.dense
 
     def search(self, query: str, k: int = 5, **how: Any) -> list[Hit]:
@@ -162,13 +179,15 @@ class GenerativeRetriever:
             write_text(aside / "retriever.json", json.dumps(facts, indent=1))
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, device: str | torch.device = "cpu") -> "GenerativeRetriever":
+    def from_pretrained(cls, folder: str | Path, device: str | torch.device = "cpu") -> GenerativeRetriever:
         """Load what `save_pretrained` wrote. Raises FileNotFoundError or ValueError that says what to do."""
         folder = Path(folder)
         facts_file = folder / "retriever.json"
         if not facts_file.is_file():
-            raise FileNotFoundError(f"no retriever in {folder} (no retriever.json): make one with "
-                                    "`python -m gcr_tutorial run --out DIR` and give DIR/retriever")
+            raise FileNotFoundError(
+                f"no retriever in {folder} (no retriever.json): make one with "
+                "`python -m gcr_tutorial run --out DIR` and give DIR/retriever"
+            )
         try:
             facts = json.loads(facts_file.read_text())
             if facts["version"] != FORMAT_VERSION:
@@ -177,13 +196,22 @@ class GenerativeRetriever:
             if identifiers.kind == "classifier":
                 dense = DenseGallery.load(dense)
                 classifier = ClipClassifier.load(folder / CLASSIFIER_FILE, dense.embeddings).to(device)
-            return cls(load_backbone(folder / "backbone", device), identifiers, tuple(facts["gallery"]), facts["num_beams"],
-                       facts["about"], dense if classifier or dense.is_file() else None, classifier)
+            return cls(
+                load_backbone(folder / "backbone", device),
+                identifiers,
+                tuple(facts["gallery"]),
+                facts["num_beams"],
+                facts["about"],
+                dense if classifier or dense.is_file() else None,
+                classifier,
+            )
         except (KeyError, TypeError, ValueError, SafetensorError) as error:
             raise ValueError(f"the retriever in {folder} cannot be read ({error}): train it again") from error
 
 
-def picture_of(retriever: GenerativeRetriever, hit: Hit, images_dir: str | Path | None = None, size: int | None = None) -> Image.Image:
+def picture_of(
+    retriever: GenerativeRetriever, hit: Hit, images_dir: str | Path | None = None, size: int | None = None
+) -> Image.Image:
     """The picture of a hit, for people to look at: drawn for the Picturebook, read from the Hub's copy or from its
     folder otherwise.
 

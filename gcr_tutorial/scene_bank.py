@@ -37,18 +37,30 @@ class SceneBank:
         return len(self.captions)
 
     @classmethod
-    def open(cls, directory: str | Path) -> "SceneBank":
+    def open(cls, directory: str | Path) -> SceneBank:
         """The bank that `build` wrote into `directory`; pictures stay on disk (memory-mapped)."""
         directory = Path(directory)
         if not (directory / "bank.json").exists():
             raise FileNotFoundError(f"no scene bank in {directory}: build one with SceneBank.build")
         said = [json.loads(line) for line in (directory / "said.jsonl").read_text().splitlines()]
-        return cls(np.load(directory / "images.npy", mmap_mode="r"), [s["captions"] for s in said],
-                   [s["questions"] for s in said], json.loads((directory / "bank.json").read_text())["seed"])
+        return cls(
+            np.load(directory / "images.npy", mmap_mode="r"),
+            [s["captions"] for s in said],
+            [s["questions"] for s in said],
+            json.loads((directory / "bank.json").read_text())["seed"],
+        )
 
     @classmethod
-    def build(cls, directory: str | Path, n: int, size: int, seed: int = 0, workers: int = 2, avoid: frozenset = frozenset(),
-              progress=print) -> "SceneBank":
+    def build(
+        cls,
+        directory: str | Path,
+        n: int,
+        size: int,
+        seed: int = 0,
+        workers: int = 2,
+        avoid: frozenset = frozenset(),
+        progress=print,
+    ) -> SceneBank:
         """Render scenes 0..n-1 of the world "pretraining" into `directory`, unless the same bank, drawn and described by
         today's rules, is there already.
 

@@ -40,8 +40,12 @@ def entity_facts(scene: Scene) -> Iterator[tuple[tuple[float, float, float, floa
 
 def fact_names(seed: int, scenes: int = 6000, at_least: int = 6) -> list[str]:
     """The facts that occur in at least so many of the first scenes of the pretraining world, in a fixed order."""
-    counts = Counter(fact for i in range(scenes)
-                     for _, facts in entity_facts(sample_scene(scene_seed("pretraining", seed, i))) for fact in set(facts))
+    counts = Counter(
+        fact
+        for i in range(scenes)
+        for _, facts in entity_facts(sample_scene(scene_seed("pretraining", seed, i)))
+        for fact in set(facts)
+    )
     return sorted(fact for fact, count in counts.items() if count >= at_least)
 
 
@@ -53,7 +57,9 @@ def cell_targets(scene: Scene, index: dict[str, int], side: int) -> np.ndarray:
         across = _overlap(left, right, side)
         down = _overlap(top, bottom, side)
         cells = np.outer(down, across) >= MIN_OVERLAP
-        cells[min(side - 1, max(0, int((top + bottom) / 2 * side))), min(side - 1, max(0, int((left + right) / 2 * side)))] = True
+        cells[min(side - 1, max(0, int((top + bottom) / 2 * side))), min(side - 1, max(0, int((left + right) / 2 * side)))] = (
+            True
+        )
         rows, columns = np.nonzero(cells)
         targets[rows[:, None], columns[:, None], known] = 1.0
     return targets.reshape(side * side, -1)
@@ -84,8 +90,14 @@ class FactLesson(nn.Module):
 
     def targets(self, scenes: Sequence[int]) -> torch.Tensor:
         """(B, cells, facts) of 0/1 for the scenes with these numbers in the bank."""
-        return torch.from_numpy(np.stack([
-            cell_targets(sample_scene(scene_seed("pretraining", self.bank_seed, i)), self.index, self.side) for i in scenes]))
+        return torch.from_numpy(
+            np.stack(
+                [
+                    cell_targets(sample_scene(scene_seed("pretraining", self.bank_seed, i)), self.index, self.side)
+                    for i in scenes
+                ]
+            )
+        )
 
     def forward(self, features: torch.Tensor, scenes: Sequence[int]) -> tuple[torch.Tensor, float]:
         """Cross-entropy, in nats a cell summed over the facts, of image features (B, cells, H), and the F1 of the facts

@@ -18,12 +18,21 @@ from .doctor import ROOT
 from .files import write_text
 from .notebook_files import notebook_paths, write_notebook
 
-SERIES = ("00_start_here", "01_data_and_backbone", "02_identifiers", "03_learning_to_memorize", "04_learning_to_retrieve",
-          "05_constrained_decoding", "06_evaluation_and_analysis", "07_efficiency_and_scale", "08_beyond_retrieval",
-          "09_scaling_up")  # those without a file are in preparation
+SERIES = (
+    "00_start_here",
+    "01_data_and_backbone",
+    "02_identifiers",
+    "03_learning_to_memorize",
+    "04_learning_to_retrieve",
+    "05_constrained_decoding",
+    "06_evaluation_and_analysis",
+    "07_efficiency_and_scale",
+    "08_beyond_retrieval",
+    "09_scaling_up",
+)  # those without a file are in preparation
 COLAB = "https://colab.research.google.com"
 BADGE = f"[![Open in Colab]({COLAB}/assets/colab-badge.svg)]"
-SETUP = '''\
+SETUP = """\
 import os, subprocess, sys
 
 if "COLAB_RELEASE_TAG" in os.environ and not os.path.isdir("tutorial"):
@@ -35,7 +44,7 @@ if os.path.isdir("tutorial"):
 
 import gcr_tutorial as gcr
 
-preset = gcr.setup(seed=0)'''
+preset = gcr.setup(seed=0)"""
 TABLE = re.compile(r"(<!-- notebooks: .*? -->\n).*?(<!-- end of notebooks -->)", re.S)  # in README.md
 NEXT = re.compile(r"^\*\*Next:\*\* .*?(?=:|$)", re.M)
 
@@ -46,8 +55,10 @@ def repository_setting(root: Path = ROOT) -> dict[str, str]:
     setting = tomllib.loads(text).get("tool", {}).get("gcr_tutorial", {})
     for key, form in (("repository", r"[\w.-]+/[\w.-]+"), ("revision", r"[\w./-]+")):
         if not re.fullmatch(form, str(setting.get(key, ""))):
-            raise ValueError(f"pyproject.toml, [tool.gcr_tutorial]: {key} is {setting.get(key)!r}; wanted is something like "
-                             f"{'owner/name' if key == 'repository' else 'main'}")
+            raise ValueError(
+                f"pyproject.toml, [tool.gcr_tutorial]: {key} is {setting.get(key)!r}; wanted is something like "
+                f"{'owner/name' if key == 'repository' else 'main'}"
+            )
     return {key: setting[key] for key in ("repository", "revision")}
 
 
@@ -110,9 +121,11 @@ def stamp_page(text: str, setting: dict[str, str]) -> str:
     """A page of Markdown with the setting in its Colab links and in its `git clone`."""
     text = re.sub(rf"{re.escape(COLAB)}/github/[^\s)\"]+?/notebooks/", _colab(setting), text)
     name = setting["repository"].partition("/")[2]
-    return re.sub(r"git clone https://github\.com/[\w./-]+( && cd [\w.-]+)?",
-                  lambda found: f"git clone https://github.com/{setting['repository']}" + (f" && cd {name}" if found[1] else ""),
-                  text)
+    return re.sub(
+        r"git clone https://github\.com/[\w./-]+( && cd [\w.-]+)?",
+        lambda found: f"git clone https://github.com/{setting['repository']}" + (f" && cd {name}" if found[1] else ""),
+        text,
+    )
 
 
 def spoken(stem: str) -> str:
@@ -129,8 +142,10 @@ def _table(books: dict[str, NotebookNode], setting: dict[str, str]) -> str:
         if title is None:
             raise ValueError(f"{stem}.ipynb: the title should read `# {stem[:2]} · Title: what it is about`")
         seconds = notebook.metadata.get("gcr_tutorial", {}).get("seconds", 0)
-        lines.append(f"| {stem[:2]} | [{title[1]}](notebooks/{stem}.ipynb) | {title[2] or ''} | about {seconds} seconds | "
-                     f"{BADGE.replace('Open in ', '')}({_colab(setting)}{stem}.ipynb) |")
+        lines.append(
+            f"| {stem[:2]} | [{title[1]}](notebooks/{stem}.ipynb) | {title[2] or ''} | about {seconds} seconds | "
+            f"{BADGE.replace('Open in ', '')}({_colab(setting)}{stem}.ipynb) |"
+        )
     coming = [spoken(stem).replace(",", "") for stem in SERIES if stem not in books]
     return "\n".join([*lines, *(["", f"In preparation: {' · '.join(coming)}."] if coming else [])]) + "\n"
 

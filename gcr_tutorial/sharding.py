@@ -73,5 +73,10 @@ def part_of(value: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
 def part_of_state(state: dict[str, Any], optimizer: Any) -> dict[str, Any]:
     """An optimizer's `state_dict` with whole tensors, split as the weights of `optimizer` are."""
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    return {**state, "state": {place: {name: part_of(value, weights[place]) if torch.is_tensor(value) else value
-                                       for name, value in of_one.items()} for place, of_one in state["state"].items()}}
+    return {
+        **state,
+        "state": {
+            place: {name: part_of(value, weights[place]) if torch.is_tensor(value) else value for name, value in of_one.items()}
+            for place, of_one in state["state"].items()
+        },
+    }

@@ -20,8 +20,11 @@ from .hardware import worthwhile
 def shared_start(input_ids: torch.Tensor, attention_mask: torch.Tensor | None, width: int) -> int:
     """How many tokens all rows of input_ids (B, L), padded on the left, start with, the last `width` of a row apart."""
     rows, length = input_ids.shape
-    starts = torch.zeros(rows, dtype=torch.long, device=input_ids.device) if attention_mask is None \
+    starts = (
+        torch.zeros(rows, dtype=torch.long, device=input_ids.device)
+        if attention_mask is None
         else length - attention_mask.sum(1)
+    )
     most = length - int(starts.max()) - width
     if rows < 2 or most < 1:
         return 0
@@ -29,8 +32,9 @@ def shared_start(input_ids: torch.Tensor, attention_mask: torch.Tensor | None, w
     return int((first == first[0]).all(0).long().cumprod(0).sum())
 
 
-def inputs_after_start(backbone: Backbone, input_ids: torch.Tensor, attention_mask: torch.Tensor | None,
-                       width: int) -> dict[str, Any]:
+def inputs_after_start(
+    backbone: Backbone, input_ids: torch.Tensor, attention_mask: torch.Tensor | None, width: int
+) -> dict[str, Any]:
     """What `backbone.model(...)` takes for prompts without images: `model_inputs`, or, where it saves work, only what
     follows the shared start, and that start's keys and values (evaluated here, with gradients) as `past_key_values`.
 
@@ -42,8 +46,9 @@ def inputs_after_start(backbone: Backbone, input_ids: torch.Tensor, attention_ma
         return model_inputs(backbone, input_ids, attention_mask)
     padded = torch.zeros_like(input_ids[:, 0]) if attention_mask is None else length - attention_mask.sum(1)  # (B,)
     cache = DynamicCache()
-    backbone.plain_model.get_decoder()(input_ids=input_ids[:1, padded[0] : padded[0] + start], past_key_values=cache,
-                                       use_cache=True)
+    backbone.plain_model.get_decoder()(
+        input_ids=input_ids[:1, padded[0] : padded[0] + start], past_key_values=cache, use_cache=True
+    )
     cache.batch_repeat_interleave(rows)
     here = torch.arange(length, device=input_ids.device) >= (padded + start)[:, None]  # (B, L): what is left of each row
     inputs = model_inputs(backbone, input_ids[:, start:], here[:, start:].long())

@@ -31,8 +31,9 @@ def ambiguity_slider(draw: Callable[[str, int], Any], cuts: Mapping[str, int], s
     _stepper(draw, {name: most + 1 for name, most in cuts.items()}, start, 0, "Caption", "Cuts")
 
 
-def _stepper(draw: Callable[[str, int], Any], counts: Mapping[str, int], start: tuple[str, int], least: int, what: str,
-             how_far: str) -> None:
+def _stepper(
+    draw: Callable[[str, int], Any], counts: Mapping[str, int], start: tuple[str, int], least: int, what: str, how_far: str
+) -> None:
     name, number = start
     if name not in counts or not least <= number < least + counts[name]:
         raise ValueError(f"there is no {start}: start with one of {', '.join(map(repr, counts))} and a number from {least}")
@@ -43,10 +44,16 @@ def _stepper(draw: Callable[[str, int], Any], counts: Mapping[str, int], start: 
         display(first)
         return
     narrow = {"description_width": "initial"}
-    which = ipywidgets.Dropdown(options=list(counts), value=name, description=what, style=narrow,
-                                layout=ipywidgets.Layout(width="auto", max_width="100%"))
-    slider = ipywidgets.IntSlider(number, least, least + counts[name] - 1, description=how_far, continuous_update=False,
-                                  style=narrow)
+    which = ipywidgets.Dropdown(
+        options=list(counts),
+        value=name,
+        description=what,
+        style=narrow,
+        layout=ipywidgets.Layout(width="auto", max_width="100%"),
+    )
+    slider = ipywidgets.IntSlider(
+        number, least, least + counts[name] - 1, description=how_far, continuous_update=False, style=narrow
+    )
     display(ipywidgets.HBox([which, slider], layout=ipywidgets.Layout(flex_flow="row wrap")))
     shown = display(first, display_id=True)
 

@@ -52,10 +52,12 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 1500) -> PreTrainedT
     tokenizer = Tokenizer(models.BPE())
     # Like GPT-2's splitting, but runs of digits split into pairs so that numbers stay made of few, shared tokens.
     pattern = Regex(r"\p{N}{1,2}| ?\p{L}+|'(?:s|t|re|ve|m|ll|d)| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(pattern, "isolated"),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-    ])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(pattern, "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
@@ -74,17 +76,32 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 1500) -> PreTrainedT
 
     tokenizer.train_from_iterator(stream(), trainer)
     wrapped = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token=START, eos_token=END, pad_token=PAD, unk_token=UNUSED,
+        tokenizer_object=tokenizer,
+        bos_token=START,
+        eos_token=END,
+        pad_token=PAD,
+        unk_token=UNUSED,
         additional_special_tokens=[IMAGE_WRAPPER, IMAGE, END, GLOBAL_IMAGE],
-        padding_side="left", model_max_length=512, clean_up_tokenization_spaces=False,
+        padding_side="left",
+        model_max_length=512,
+        clean_up_tokenization_spaces=False,
     )
     wrapped.chat_template = CHAT_TEMPLATE
     return wrapped
 
 
 def build_tiny_vlm(
-    tokenizer: PreTrainedTokenizerFast, *, image_size: int = 96, patch: int = 12, scale: int = 2, hidden: int = 192,
-    vision_layers: int = 4, text_layers: int = 4, heads: int = 4, vision_mlp: int = 640, text_mlp: int = 512,
+    tokenizer: PreTrainedTokenizerFast,
+    *,
+    image_size: int = 96,
+    patch: int = 12,
+    scale: int = 2,
+    hidden: int = 192,
+    vision_layers: int = 4,
+    text_layers: int = 4,
+    heads: int = 4,
+    vision_mlp: int = 640,
+    text_mlp: int = 512,
     seed: int = 0,
 ) -> tuple[Idefics3ForConditionalGeneration, Idefics3Processor]:
     """A randomly initialised tiny-vlm in float32 and its processor.
@@ -99,17 +116,31 @@ def build_tiny_vlm(
         raise ValueError(f"hidden={hidden} must split into {heads} heads of even width")
     config = Idefics3Config(
         vision_config=dict(
-            hidden_size=hidden, intermediate_size=vision_mlp, num_hidden_layers=vision_layers,
-            num_attention_heads=heads, image_size=image_size, patch_size=patch,
+            hidden_size=hidden,
+            intermediate_size=vision_mlp,
+            num_hidden_layers=vision_layers,
+            num_attention_heads=heads,
+            image_size=image_size,
+            patch_size=patch,
         ),
         text_config=LlamaConfig(
-            vocab_size=len(tokenizer), hidden_size=hidden, intermediate_size=text_mlp, num_hidden_layers=text_layers,
-            num_attention_heads=heads, num_key_value_heads=heads, head_dim=hidden // heads,
-            max_position_embeddings=512, rms_norm_eps=1e-5, tie_word_embeddings=True,
-            bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+            vocab_size=len(tokenizer),
+            hidden_size=hidden,
+            intermediate_size=text_mlp,
+            num_hidden_layers=text_layers,
+            num_attention_heads=heads,
+            num_key_value_heads=heads,
+            head_dim=hidden // heads,
+            max_position_embeddings=512,
+            rms_norm_eps=1e-5,
+            tie_word_embeddings=True,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
         ),
-        image_token_id=tokenizer.convert_tokens_to_ids(IMAGE), scale_factor=scale, tie_word_embeddings=True,
+        image_token_id=tokenizer.convert_tokens_to_ids(IMAGE),
+        scale_factor=scale,
+        tie_word_embeddings=True,
         pad_token_id=tokenizer.pad_token_id,
     )
     with torch.random.fork_rng(devices=[]):
@@ -118,10 +149,11 @@ def build_tiny_vlm(
     for field in ("bos_token_id", "eos_token_id", "pad_token_id"):
         setattr(model.generation_config, field, getattr(tokenizer, field))
     image_processor = Idefics3ImageProcessor(
-        do_image_splitting=False, size={"longest_edge": image_size}, max_image_size={"longest_edge": image_size},
-        image_mean=[0.5] * 3, image_std=[0.5] * 3,
+        do_image_splitting=False,
+        size={"longest_edge": image_size},
+        max_image_size={"longest_edge": image_size},
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
     )
-    processor = Idefics3Processor(
-        image_processor, tokenizer, image_seq_len=side**2 // scale**2, chat_template=CHAT_TEMPLATE
-    )
+    processor = Idefics3Processor(image_processor, tokenizer, image_seq_len=side**2 // scale**2, chat_template=CHAT_TEMPLATE)
     return model, processor

@@ -18,8 +18,7 @@ from torch import nn
 
 from . import processes, sharding
 from .adaptation import adapt, finish, tokens_never_read
-from .backbone import (CAPTION_INSTRUCTION, MEMORIZE_INSTRUCTION, RETRIEVE_INSTRUCTION, Backbone, prompt_ids,
-                       prompt_text)
+from .backbone import CAPTION_INSTRUCTION, MEMORIZE_INSTRUCTION, RETRIEVE_INSTRUCTION, Backbone, prompt_ids, prompt_text
 from .batching import Example, collate, length_bucketed_batches
 from .features import model_inputs
 from .optimization import BatchGradient, new_accelerator, parameter_groups, warmup_cosine
@@ -49,13 +48,27 @@ class Recipe:
     mixed_precision: str = "no"  # or "fp16" (T4), "bf16"
 
     def __post_init__(self) -> None:
-        choices = {"schedule": ("sequential", "joint"), "trainable": ("lora", "full"),
-                   "mixed_precision": ("no", "fp16", "bf16")}
+        choices = {
+            "schedule": ("sequential", "joint"),
+            "trainable": ("lora", "full"),
+            "mixed_precision": ("no", "fp16", "bf16"),
+        }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name}={getattr(self, name)!r}: choose one of {', '.join(allowed)}")
-        least = {"rank": 1, "batch_size": 1, "accumulation": 1, "memorize_epochs": 0, "retrieve_epochs": 0, "least_steps": 0,
-                 "lr": 0.0, "token_lr": 0.0, "memorize_share": 0.0, "warmup": 0.0, "weight_decay": 0.0}
+        least = {
+            "rank": 1,
+            "batch_size": 1,
+            "accumulation": 1,
+            "memorize_epochs": 0,
+            "retrieve_epochs": 0,
+            "least_steps": 0,
+            "lr": 0.0,
+            "token_lr": 0.0,
+            "memorize_share": 0.0,
+            "warmup": 0.0,
+            "weight_decay": 0.0,
+        }
         for name, smallest in least.items():
             if not getattr(self, name) >= smallest:  # a nan is refused too
                 raise ValueError(f"{name.replace('_', ' ')} of {getattr(self, name)}: give {smallest} or more")
@@ -87,8 +100,9 @@ def memorize_examples(backbone: Backbone, targets: Sequence[Sequence[int]]) -> l
     return [Example(prompt, tuple(target), row) for row, target in enumerate(targets)]
 
 
-def retrieve_examples(backbone: Backbone, queries: Sequence[tuple[str, int]],
-                      targets: Sequence[Sequence[int]]) -> list[Example]:
+def retrieve_examples(
+    backbone: Backbone, queries: Sequence[tuple[str, int]], targets: Sequence[Sequence[int]]
+) -> list[Example]:
     """Query -> identifier examples from (text, row) pairs."""
     prompts = retrieve_prompts(backbone, [text for text, _ in queries])
     return [Example(tuple(ids), tuple(targets[row]), None) for ids, (_, row) in zip(prompts, queries, strict=True)]
@@ -119,15 +133,28 @@ class TargetLoss(nn.Module):
         super().__init__()
         self.backbone, self.model, self.label_smoothing = backbone, backbone.model, label_smoothing
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None, labels: torch.Tensor,
-                features: torch.Tensor | None = None, image_rows: torch.Tensor | None = None) -> torch.Tensor:
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None,
+        labels: torch.Tensor,
+        features: torch.Tensor | None = None,
+        image_rows: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Mean loss over the target tokens: input_ids (B, L) padded on the left, labels (B, T) aligned on the right."""
         logits = self.logits(input_ids, attention_mask, labels.shape[1], features, image_rows)  # (B, T, V)
-        return nn.functional.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(),
-                                           label_smoothing=self.label_smoothing)  # -100 is ignored
+        return nn.functional.cross_entropy(
+            logits.flatten(0, 1).float(), labels.flatten(), label_smoothing=self.label_smoothing
+        )  # -100 is ignored
 
-    def logits(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None, width: int,
-               features: torch.Tensor | None = None, image_rows: torch.Tensor | None = None) -> torch.Tensor:
+    def logits(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None,
+        width: int,
+        features: torch.Tensor | None = None,
+        image_rows: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Logits (B, width, V) at the last `width` positions of input_ids (B, L): targets end every row, so the head is
         needed nowhere else."""
         if features is None:
@@ -137,11 +164,20 @@ class TargetLoss(nn.Module):
         return self.model(**inputs, use_cache=False, logits_to_keep=width).logits
 
 
-def train(backbone: Backbone, examples: Sequence[Example], *, epochs: int, recipe: Recipe,
-          features: torch.Tensor | None = None, seed: int = 0,
-          callback: Callable[[int, int, float], None] | None = None, checkpoint: str | Path | None = None,
-          checkpoint_seconds: float | None = 60.0, checkpoint_steps: int | None = None,
-          loss_model: nn.Module | None = None) -> tuple[list[float], float]:
+def train(
+    backbone: Backbone,
+    examples: Sequence[Example],
+    *,
+    epochs: int,
+    recipe: Recipe,
+    features: torch.Tensor | None = None,
+    seed: int = 0,
+    callback: Callable[[int, int, float], None] | None = None,
+    checkpoint: str | Path | None = None,
+    checkpoint_seconds: float | None = 60.0,
+    checkpoint_steps: int | None = None,
+    loss_model: nn.Module | None = None,
+) -> tuple[list[float], float]:
     """Train what is trainable in `backbone.model` (see `adapt`); returns the loss of every step and the seconds taken.
 
     `loss_model` takes the batches (see `collate`) to a mean loss, and is trained itself: TargetLoss, unless another is
@@ -154,16 +190,20 @@ def train(backbone: Backbone, examples: Sequence[Example], *, epochs: int, recip
     accelerator = new_accelerator(device, recipe.mixed_precision)
     batches = length_bucketed_batches([len(example) for example in examples], recipe.batch_size, epochs, seed)
     loss_model = loss_model or TargetLoss(backbone, recipe.label_smoothing)
-    settings = {"recipe": asdict(replace(recipe, accumulation=1)), "seed": seed, "steps": len(batches),
-                **fingerprint(examples, loss_model)}
+    settings = {
+        "recipe": asdict(replace(recipe, accumulation=1)),
+        "seed": seed,
+        "steps": len(batches),
+        **fingerprint(examples, loss_model),
+    }
     trained = sharding.split(loss_model, accelerator.device)  # loss_model itself, unless FSDP was launched
     optimizer = torch.optim.AdamW(parameter_groups(trained, recipe.lr, recipe.token_lr, recipe.weight_decay), fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(recipe.warmup, len(batches)))
     model, optimizer = (trained, optimizer) if sharding.wanted() else accelerator.prepare(trained, optimizer)
-    state = TrainingState(checkpoint, trained, optimizer, schedule, accelerator, settings, checkpoint_seconds,
-                          checkpoint_steps)
-    gradient = BatchGradient(accelerator, model, lambda part: collate(part, backbone.pad_id, features, accelerator.device),
-                             recipe.accumulation)
+    state = TrainingState(checkpoint, trained, optimizer, schedule, accelerator, settings, checkpoint_seconds, checkpoint_steps)
+    gradient = BatchGradient(
+        accelerator, model, lambda part: collate(part, backbone.pad_id, features, accelerator.device), recipe.accumulation
+    )
     torch.manual_seed(seed + processes.rank())  # for dropout, where a backbone has any
     losses = state.restore()
 
@@ -186,10 +226,19 @@ def train(backbone: Backbone, examples: Sequence[Example], *, epochs: int, recip
     return losses, state.seconds
 
 
-def fine_tune(backbone: Backbone, targets: Sequence[Sequence[int]], queries: Sequence[tuple[str, int]], *,
-              features: torch.Tensor, recipe: Recipe | None = None, seed: int = 0, merge: bool = True,
-              progress: Callable[[str, int, int, float], None] | None = None,
-              checkpoint: str | Path | None = None, **saving: Any) -> History:
+def fine_tune(
+    backbone: Backbone,
+    targets: Sequence[Sequence[int]],
+    queries: Sequence[tuple[str, int]],
+    *,
+    features: torch.Tensor,
+    recipe: Recipe | None = None,
+    seed: int = 0,
+    merge: bool = True,
+    progress: Callable[[str, int, int, float], None] | None = None,
+    checkpoint: str | Path | None = None,
+    **saving: Any,
+) -> History:
     """Write identifiers into the parameters: `targets` (token ids with end token, one an image row) are learned from
     `features` (N, S, H) and from `queries` ((text, row) pairs: captions and pseudo-queries).
 
@@ -208,21 +257,36 @@ def fine_tune(backbone: Backbone, targets: Sequence[Sequence[int]], queries: Seq
     added = set(backbone.tokenizer.added_tokens_decoder)
     new_ids = sorted(added.intersection(used))
     old_ids = tokens_never_read(backbone, [token for token in used if token not in added])
-    adapt(backbone, trainable=recipe.trainable, rank=recipe.rank, alpha=recipe.alpha, token_ids=sorted(new_ids + old_ids),
-          seed=seed)
+    adapt(
+        backbone,
+        trainable=recipe.trainable,
+        rank=recipe.rank,
+        alpha=recipe.alpha,
+        token_ids=sorted(new_ids + old_ids),
+        seed=seed,
+    )
     history = History()
     for number, (stage, examples, epochs) in enumerate(_stages(backbone, targets, queries, recipe)):
         report = None if progress is None else (lambda *at, stage=stage: progress(stage, *at))
         file = None if checkpoint is None else Path(checkpoint) / f"{number}_{stage}.safetensors"
         history.losses[stage], history.seconds[stage] = train(
-            backbone, examples, epochs=epochs, recipe=recipe, features=features, seed=seed + number,
-            callback=report, checkpoint=file, **saving)
+            backbone,
+            examples,
+            epochs=epochs,
+            recipe=recipe,
+            features=features,
+            seed=seed + number,
+            callback=report,
+            checkpoint=file,
+            **saving,
+        )
     finish(backbone, merge)
     return history
 
 
-def _stages(backbone: Backbone, targets: Sequence[Sequence[int]], queries: Sequence[tuple[str, int]],
-            recipe: Recipe) -> Iterator[tuple[str, list[Example], int]]:
+def _stages(
+    backbone: Backbone, targets: Sequence[Sequence[int]], queries: Sequence[tuple[str, int]], recipe: Recipe
+) -> Iterator[tuple[str, list[Example], int]]:
     """(name, examples, epochs) of each stage with anything to learn. Both schedules see the same examples as often."""
     memorize, retrieve = memorize_examples(backbone, targets), retrieve_examples(backbone, queries, targets)
     epochs = retrieve_epochs(recipe, len(retrieve))

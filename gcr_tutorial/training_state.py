@@ -43,8 +43,17 @@ class TrainingState:
         seconds, steps: how often `after_step` saves, whichever comes first; None is never.
     """
 
-    def __init__(self, path: str | Path | None, model: nn.Module, optimizer: Any, schedule: Any, accelerator: Accelerator,
-                 settings: dict[str, Any], seconds: float | None = 60.0, steps: int | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path | None,
+        model: nn.Module,
+        optimizer: Any,
+        schedule: Any,
+        accelerator: Accelerator,
+        settings: dict[str, Any],
+        seconds: float | None = 60.0,
+        steps: int | None = None,
+    ) -> None:
         self.path, self.optimizer, self.schedule, self.scaler = path, optimizer, schedule, accelerator.scaler
         self.weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
         self.settings, self.every_seconds, self.every_steps = settings, seconds, steps
@@ -67,8 +76,10 @@ class TrainingState:
             return []
         told = differences(state["settings"], self.settings)
         if told or state["weights"].keys() != self.weights.keys():
-            raise ValueError(f"{self.path} is a checkpoint of another run: {'; '.join(told) or 'other weights train'}. "
-                             "Go on with the same settings, or delete it to start anew")
+            raise ValueError(
+                f"{self.path} is a checkpoint of another run: {'; '.join(told) or 'other weights train'}. "
+                "Go on with the same settings, or delete it to start anew"
+            )
         with torch.no_grad():
             for name, weight in self.weights.items():
                 weight.copy_(part_of(state["weights"][name], weight))
@@ -90,15 +101,26 @@ class TrainingState:
         weights, optimizer = whole({name: w.detach() for name, w in self.weights.items()}), whole(self.optimizer.state_dict())
         if processes.is_main():
             try:
-                save_checkpoint(self.path, {
-                    "settings": self.settings, "weights": weights,
-                    "optimizer": optimizer, "schedule": self.schedule.state_dict(),
-                    "scaler": None if self.scaler is None else self.scaler.state_dict(),
-                    "random": random, "losses": losses, "seconds": self.seconds})
+                save_checkpoint(
+                    self.path,
+                    {
+                        "settings": self.settings,
+                        "weights": weights,
+                        "optimizer": optimizer,
+                        "schedule": self.schedule.state_dict(),
+                        "scaler": None if self.scaler is None else self.scaler.state_dict(),
+                        "random": random,
+                        "losses": losses,
+                        "seconds": self.seconds,
+                    },
+                )
             except OSError as error:
                 good = f"; that of step {self.saved_steps} is still good" if self.saved_steps else ""
-                raise OSError(error.errno, f"{error.strerror}: the checkpoint of step {len(losses)} could not be "
-                              f"written{good}", str(self.path)) from error
+                raise OSError(
+                    error.errno,
+                    f"{error.strerror}: the checkpoint of step {len(losses)} could not be written{good}",
+                    str(self.path),
+                ) from error
         self.saved, self.saved_steps = time.monotonic(), len(losses)
 
     def check(self, loss: float, norm: torch.Tensor) -> None:
@@ -106,8 +128,10 @@ class TrainingState:
         norm, unscaled = whole(norm), self.scaler is None  # a scaler skips a step whose gradient is no number itself
         if not math.isfinite(loss) or (unscaled and not math.isfinite(norm)):
             kept = f"; the state after step {self.saved_steps} is in {self.path}" if self.saved_steps else ""
-            raise FloatingPointError(f"the loss became {loss:.3g} and its gradient {float(norm):.3g}: start anew with a lower "
-                                     f"learning rate (--lr){kept}")
+            raise FloatingPointError(
+                f"the loss became {loss:.3g} and its gradient {float(norm):.3g}: start anew with a lower "
+                f"learning rate (--lr){kept}"
+            )
 
     def after_step(self, losses: list[float]) -> None:
         """Save where it is time. Raises Interrupted after a signal, on all processes at the same step."""
@@ -118,12 +142,14 @@ class TrainingState:
             self.save(losses)
         if stop:
             name = "Ctrl-C" if self.signal == signal.SIGINT else "SIGTERM"
-            raise Interrupted(f"stopped by {name} after step {len(losses)}, which is saved in {self.path}",
-                              self.signal or signal.SIGTERM)
+            raise Interrupted(
+                f"stopped by {name} after step {len(losses)}, which is saved in {self.path}", self.signal or signal.SIGTERM
+            )
 
     def _is_due(self, steps: int) -> bool:
         return (self.every_seconds is not None and time.monotonic() - self.saved >= self.every_seconds) or (
-            self.every_steps is not None and steps % self.every_steps == 0)
+            self.every_steps is not None and steps % self.every_steps == 0
+        )
 
     def __enter__(self) -> TrainingState:
         if self.path is not None and threading.current_thread() is threading.main_thread():

@@ -14,8 +14,9 @@ from .trie import TrieIndex
 MOST_LEAVES = 60  # of a trie that can be read
 
 
-def trie_figure(trie: TrieIndex, token_names: Lookup, pictures: Lookup | None = None, names: Lookup | None = None, *,
-                width: float = 10.5) -> Figure:
+def trie_figure(
+    trie: TrieIndex, token_names: Lookup, pictures: Lookup | None = None, names: Lookup | None = None, *, width: float = 10.5
+) -> Figure:
     """The whole trie, root on the left, one token an edge; edges that several identifiers share are blue and thick.
 
     A number in a node counts the identifiers that pass through it.
@@ -47,8 +48,10 @@ def trie_figure(trie: TrieIndex, token_names: Lookup, pictures: Lookup | None = 
     side, row = (0.46, 0.52) if pictures else (0.0, 0.24)
     titles = {node: shorten(look_up(names)(at) if names else f"image {at}", 7.5, 1.6) for node, at in leaves.items()}
     right = 0.35 + side + max(text_width(title, 7.5) for title in titles.values())
-    wanted = [max(text_width(shorten(label, 8, 9), 8) for node, label in labels.items() if depth[node] == at + 1)
-              for at in range(trie.depth)]
+    wanted = [
+        max(text_width(shorten(label, 8, 9), 8) for node, label in labels.items() if depth[node] == at + 1)
+        for at in range(trie.depth)
+    ]
     bend, margin, top = 0.42, 0.25, 0.15
     room = _share(wanted, width - margin - right - trie.depth * (bend + 0.2), trie.depth)
     starts = np.cumsum([margin] + [bend + 0.2 + r for r in room]).tolist()  # x of the nodes at each depth
@@ -60,15 +63,29 @@ def trie_figure(trie: TrieIndex, token_names: Lookup, pictures: Lookup | None = 
         for node in nodes:
             shared = passing[node] > 1
             end, weight = starts[depth[node]], 1 + 0.9 * np.log2(passing[node])
-            page.curve((starts[depth[parent]], height[parent]), (end, height[node]), bend,
-                       GOOD if shared else QUIET, weight, name="edge")
+            page.curve(
+                (starts[depth[parent]], height[parent]),
+                (end, height[node]),
+                bend,
+                GOOD if shared else QUIET,
+                weight,
+                name="edge",
+            )
             color = GREY_TEXT if labels[node] == END else INK
-            page.text(end - 0.1, height[node] - weight / 144 - 0.02, shorten(labels[node], 8, room[depth[node] - 1]), 8,
-                      color, ha="right", va="bottom")
+            page.text(
+                end - 0.1,
+                height[node] - weight / 144 - 0.02,
+                shorten(labels[node], 8, room[depth[node] - 1]),
+                8,
+                color,
+                ha="right",
+                va="bottom",
+            )
     for node, at in height.items():
         shared = passing[node] > 1
-        page.dot(starts[depth[node]], at, GOOD if shared else GREY_TEXT, 0.085 if shared else 0.03,
-                 passing[node] if shared else None)
+        page.dot(
+            starts[depth[node]], at, GOOD if shared else GREY_TEXT, 0.085 if shared else 0.03, passing[node] if shared else None
+        )
     for node, position in leaves.items():
         if depth[node] < trie.depth:
             page.lines([[(starts[depth[node]] + 0.06, height[node]), (starts[-1], height[node])]], style=(0, (1, 3)))

@@ -64,8 +64,9 @@ def goes_on(out: str | Path, settings: dict[str, Any], resume: bool) -> bool:
     if resume:
         refuse_others(folder, json.loads(asked.read_text(encoding="utf-8")), settings)
     elif any(folder.glob("training/*.safetensors")):
-        raise ValueError(f"{folder} holds an unfinished run: add --resume to go on with it, or delete that folder to start "
-                         "anew")
+        raise ValueError(
+            f"{folder} holds an unfinished run: add --resume to go on with it, or delete that folder to start anew"
+        )
     return resume
 
 
@@ -92,8 +93,9 @@ def differing(saved: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
 def refuse_others(where: Path, saved: dict[str, Any], wanted: dict[str, Any]) -> None:
     """Raises ValueError, naming each option that differs, unless `saved` and `wanted` lead to the same result."""
     if told := differing(saved, wanted):
-        raise ValueError(f"{where} is of a run with other settings: {'; '.join(told)}. Ask for the same, give another "
-                         "--out, or delete it")
+        raise ValueError(
+            f"{where} is of a run with other settings: {'; '.join(told)}. Ask for the same, give another --out, or delete it"
+        )
 
 
 @contextmanager

@@ -109,8 +109,13 @@ def search_box(answer: Callable[[str], Any], start: str, note: Callable[[str], s
     except ImportError:
         display(first)
         return
-    field = ipywidgets.Text(value=start, description="Search", placeholder="type a sentence, then Enter",
-                            continuous_update=False, layout=ipywidgets.Layout(width="40em", max_width="100%"))
+    field = ipywidgets.Text(
+        value=start,
+        description="Search",
+        placeholder="type a sentence, then Enter",
+        continuous_update=False,
+        layout=ipywidgets.Layout(width="40em", max_width="100%"),
+    )
     message = ipywidgets.HTML(_said(note, start))
     display(ipywidgets.VBox([field, message]))
     shown = display(first, display_id=True)

@@ -73,9 +73,11 @@ class TimeLeft:
             return
         self.last_line = now
         reporter.ensure_newline()
-        reporter.write_line(f"    {len(self.measured)} of {len(self.tests)} tests in {now - self.started:.0f} s, "
-                            f"about {self.seconds_left():.0f} s left{'' if self.known else ' at this pace'}; "
-                            f"now {nodeid.partition('::')[0]}")
+        reporter.write_line(
+            f"    {len(self.measured)} of {len(self.tests)} tests in {now - self.started:.0f} s, "
+            f"about {self.seconds_left():.0f} s left{'' if self.known else ' at this pace'}; "
+            f"now {nodeid.partition('::')[0]}"
+        )
 
     def pytest_sessionfinish(self) -> None:
         """Remember the durations for the next run's estimate."""

@@ -22,8 +22,16 @@ import websocket
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars",
-         "--window-size=1366,900", "--remote-debugging-port=0")
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--hide-scrollbars",
+    "--window-size=1366,900",
+    "--remote-debugging-port=0",
+)
 KEYS = {"Enter": (13, "\r"), "Tab": (9, ""), "ArrowRight": (39, ""), "ArrowLeft": (37, ""), "End": (35, ""), "Home": (36, "")}
 
 
@@ -38,8 +46,11 @@ class Browser:
 
     def __init__(self, chromium: str, folder: Path) -> None:
         self.folder = folder / "chromium"
-        self.process = subprocess.Popen([chromium, *FLAGS, f"--user-data-dir={self.folder}", "about:blank"],
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            [chromium, *FLAGS, f"--user-data-dir={self.folder}", "about:blank"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         self._number = 0
 
     def __enter__(self) -> Browser:
@@ -83,8 +94,10 @@ class Browser:
 
     def click(self, element: str) -> None:
         """Click into the middle of the element that a JavaScript expression gives."""
-        x, y = self.evaluate(f"(() => {{ const e = {element}; e.scrollIntoView({{block: 'center'}}); "
-                             "const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()")
+        x, y = self.evaluate(
+            f"(() => {{ const e = {element}; e.scrollIntoView({{block: 'center'}}); "
+            "const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
+        )
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
@@ -126,7 +139,7 @@ class Lab:
         book = nbformat.read(notebook, as_version=4)
         if until is not None:
             last = [cell.id for cell in book.cells].index(until)
-            book.cells = book.cells[:last + 1]
+            book.cells = book.cells[: last + 1]
         self.ids = [cell.id for cell in book.cells]
         for cell in book.cells:  # what is seen afterwards was made in this test
             if cell.cell_type == "code":
@@ -134,14 +147,32 @@ class Lab:
         nbformat.write(book, self.folder / notebook.name)
 
     def __enter__(self) -> Lab:
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
-                       "GCR_PRESET": "tiny", "GCR_REBUILD": "0", "JUPYTER_RUNTIME_DIR": str(self.folder.parent / "runtime"),
-                       "JUPYTERLAB_SETTINGS_DIR": str(self.folder.parent / "settings")}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+            "GCR_PRESET": "tiny",
+            "GCR_REBUILD": "0",
+            "JUPYTER_RUNTIME_DIR": str(self.folder.parent / "runtime"),
+            "JUPYTERLAB_SETTINGS_DIR": str(self.folder.parent / "settings"),
+        }
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.port=0", "--IdentityProvider.token=t",
-                 f"--ServerApp.root_dir={self.folder}", "--LabApp.expose_app_in_browser=True"],
-                cwd=self.folder, env=environment, stdout=log, stderr=log)
+                [
+                    sys.executable,
+                    "-m",
+                    "jupyterlab",
+                    "--no-browser",
+                    "--allow-root",
+                    "--ServerApp.port=0",
+                    "--IdentityProvider.token=t",
+                    f"--ServerApp.root_dir={self.folder}",
+                    "--LabApp.expose_app_in_browser=True",
+                ],
+                cwd=self.folder,
+                env=environment,
+                stdout=log,
+                stderr=log,
+            )
         try:
             self._open()
         except BaseException as error:
@@ -156,8 +187,12 @@ class Lab:
         self.browser.call("Page.navigate", url=f"{url}lab/tree/{self.name}?token=t")
         self.browser.wait_for("Boolean(window.jupyterapp && document.querySelector('.jp-Notebook'))", 120, "no notebook opened")
         self.browser.evaluate("jupyterapp.restored.then(() => true)")
-        self.browser.wait_for(f"{PANEL} && {PANEL}.sessionContext.isReady && {PANEL}.content.widgets.length == {len(self.ids)}"
-                              f" && {PANEL}.sessionContext.session.kernel.status == 'idle'", 120, "no kernel started")
+        self.browser.wait_for(
+            f"{PANEL} && {PANEL}.sessionContext.isReady && {PANEL}.content.widgets.length == {len(self.ids)}"
+            f" && {PANEL}.sessionContext.session.kernel.status == 'idle'",
+            120,
+            "no kernel started",
+        )
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         if error is not None:
@@ -166,10 +201,14 @@ class Lab:
 
     def run_all(self, seconds: float) -> None:
         """Run every cell, wait for the end, and demand that none failed. Raises AssertionError, TimeoutError."""
-        self.browser.evaluate(f"jupyterapp.shell.activateById({PANEL}.id), jupyterapp.commands.execute('notebook:run-all-cells'), true")
+        self.browser.evaluate(
+            f"jupyterapp.shell.activateById({PANEL}.id), jupyterapp.commands.execute('notebook:run-all-cells'), true"
+        )
         cells = f"{PANEL}.content.widgets.map(cell => cell.model.toJSON()).filter(cell => cell.cell_type == 'code')"
         failed = f"{cells}.flatMap(cell => cell.outputs).find(output => output.output_type == 'error')"
-        self.browser.wait_for(f"Boolean({failed}) || {cells}.every(cell => cell.execution_count)", seconds, "Run All did not end")
+        self.browser.wait_for(
+            f"Boolean({failed}) || {cells}.every(cell => cell.execution_count)", seconds, "Run All did not end"
+        )
         self.browser.wait_for(f"{PANEL}.sessionContext.session.kernel.status == 'idle'", seconds, "the kernel is still busy")
         error = self.browser.evaluate(f"({failed} || {{}}).evalue")
         assert error is None, error
@@ -179,7 +218,9 @@ class Lab:
         number = self.ids.index(cell_id)
         cell = f"{PANEL}.content.widgets[{number}]"
         self.browser.evaluate(f"{PANEL}.content.activeCellIndex = {number}, {PANEL}.content.scrollToItem({number}), true")
-        self.browser.wait_for(f"{cell}.isAttached && {cell}.node.getBoundingClientRect().height > 0", 30, f"{cell_id} is not shown")
+        self.browser.wait_for(
+            f"{cell}.isAttached && {cell}.node.getBoundingClientRect().height > 0", 30, f"{cell_id} is not shown"
+        )
         return f"{cell}.node"
 
 

@@ -11,8 +11,24 @@ from pathlib import Path
 from tiny_data import data_folder
 
 HERE = Path(__file__).resolve().parent
-SMALL = ["--train-images", "10", "--test-images", "6", "--pseudo-queries", "2", "--batch-size", "8", "--rank", "4",
-         "--memorize-epochs", "4", "--retrieve-epochs", "3", "--checkpoint-steps", "1"]  # 8 + 24 steps
+SMALL = [
+    "--train-images",
+    "10",
+    "--test-images",
+    "6",
+    "--pseudo-queries",
+    "2",
+    "--batch-size",
+    "8",
+    "--rank",
+    "4",
+    "--memorize-epochs",
+    "4",
+    "--retrieve-epochs",
+    "3",
+    "--checkpoint-steps",
+    "1",
+]  # 8 + 24 steps
 
 
 def _command(*arguments) -> None:
@@ -55,7 +71,13 @@ def start_many(arguments, folder: Path, count: int = 2, work=_command, **environ
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    alike = {**environment, "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    alike = {
+        **environment,
+        "WORLD_SIZE": str(count),
+        "LOCAL_WORLD_SIZE": str(count),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
     return [start(arguments, folder, work, RANK=str(rank), LOCAL_RANK=str(rank), **alike) for rank in range(count)]
 
 
@@ -63,5 +85,10 @@ def outcome(out: Path) -> dict:
     """What must not depend on how often a run was interrupted: a checksum of the weights, losses, recalls."""
     results = json.loads((out / "results.json").read_text())
     weights = (out / "retriever" / "backbone" / "model.safetensors").read_bytes()
-    return {"weights": sha256(weights).hexdigest(), **{name: results[name] for name in (
-        "losses", "recall", "recall_full_gallery", "valid_rate", "baselines", "n_pseudo_queries")}}
+    return {
+        "weights": sha256(weights).hexdigest(),
+        **{
+            name: results[name]
+            for name in ("losses", "recall", "recall_full_gallery", "valid_rate", "baselines", "n_pseudo_queries")
+        },
+    }

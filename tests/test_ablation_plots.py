@@ -2,18 +2,32 @@ import pytest
 
 from gcr_tutorial.ablation_plots import ablation_figure
 
-GROUPS = {"steps": ["as it is", "no memorize step", "never run"], "counts": ["no pseudo-queries", "as it is"],
-          "truths": ["10, all true", "10, none true"]}
+GROUPS = {
+    "steps": ["as it is", "no memorize step", "never run"],
+    "counts": ["no pseudo-queries", "as it is"],
+    "truths": ["10, all true", "10, none true"],
+}
 
 
 def run(variant, seed, r1, count, share):
-    return {"variant": variant, "seed": seed, "recall": {"R@1": r1}, "bm25": {"R@1": r1 + 1},
-            "pseudo_queries_an_image": count, "true_share": share}
+    return {
+        "variant": variant,
+        "seed": seed,
+        "recall": {"R@1": r1},
+        "bm25": {"R@1": r1 + 1},
+        "pseudo_queries_an_image": count,
+        "true_share": share,
+    }
 
 
 def test_each_run_is_a_dot_and_each_variant_a_bar():
-    runs = [run("as it is", 0, 70.0, 20.0, 0.4), run("as it is", 1, 74.0, 20.0, 0.5), run("no memorize step", 0, 50.0, 20.0, 0.4),
-            run("no pseudo-queries", 0, 10.0, 0.0, None), run("10, all true", 0, 90.0, 8.5, 1.0)]
+    runs = [
+        run("as it is", 0, 70.0, 20.0, 0.4),
+        run("as it is", 1, 74.0, 20.0, 0.5),
+        run("no memorize step", 0, 50.0, 20.0, 0.4),
+        run("no pseudo-queries", 0, 10.0, 0.0, None),
+        run("10, all true", 0, 90.0, 8.5, 1.0),
+    ]
     steps, counts, truths = ablation_figure({"runs": runs, "groups": GROUPS}).axes
     assert [bar.get_width() for bar in steps.patches] == [72.0, 50.0]
     assert [text.get_text() for text in steps.texts] == ["72.0", "50.0"]

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tiny_data import TEST, TRAIN, data_folder
 
 from gcr_tutorial.presets import get_preset
-from tiny_data import TEST, TRAIN, data_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -50,8 +50,14 @@ def test_pseudo_queries_are_chosen_by_their_truth(script):
 
 def test_the_table_has_a_row_a_variant_with_its_spread(script):
     def run(name, seed, r1, share):
-        return {"variant": name, "identifier": "atomic", "seed": seed, "recall": {"R@1": r1, "R@5": 90.0, "R@10": 95.0},
-                "pseudo_queries_an_image": 20.0, "true_share": share}
+        return {
+            "variant": name,
+            "identifier": "atomic",
+            "seed": seed,
+            "recall": {"R@1": r1, "R@5": 90.0, "R@10": 95.0},
+            "pseudo_queries_an_image": 20.0,
+            "true_share": share,
+        }
 
     runs = [run(script.AS_IS, 0, 70.0, 0.4), run(script.AS_IS, 1, 74.0, 0.5), run("no pseudo-queries", 0, 30.0, None)]
     first, second = script.table(runs)
@@ -63,8 +69,15 @@ def test_the_table_has_a_row_a_variant_with_its_spread(script):
 def test_a_variant_runs_and_is_not_run_again(script, tmp_path, monkeypatch):
     monkeypatch.setenv("GCR_DATA", str(data_folder()))
     tiny = get_preset("tiny")
-    small = replace(tiny, n_train=TRAIN, n_test=TEST, image_size=24, pseudo_samples=4, pseudo_queries=3,
-                    recipe=replace(tiny.recipe, least_steps=0, memorize_epochs=1, retrieve_epochs=1, rank=4))
+    small = replace(
+        tiny,
+        n_train=TRAIN,
+        n_test=TEST,
+        image_size=24,
+        pseudo_samples=4,
+        pseudo_queries=3,
+        recipe=replace(tiny.recipe, least_steps=0, memorize_epochs=1, retrieve_epochs=1, rank=4),
+    )
     monkeypatch.setattr(script, "get_preset", lambda name: small)
     first = script.one("no memorize step", 1, tmp_path, quick=False)
     assert (first["variant"], first["seed"], first["valid_rate"]) == ("no memorize step", 1, 1.0)

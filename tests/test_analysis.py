@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcr_tutorial.analysis import (KINDS, beginnings, bootstrap_interval, level_accuracy, miss_kind, risk_coverage,
-                                   shared_tokens)
+from gcr_tutorial.analysis import KINDS, beginnings, bootstrap_interval, level_accuracy, miss_kind, risk_coverage, shared_tokens
 from gcr_tutorial.example import PICTURES, QUERIES, example_captions
 from gcr_tutorial.picturebook import parse, sample_scene, satisfies, scene_seed
 
@@ -46,9 +45,17 @@ def test_shared_tokens_is_the_longest_common_beginning(one, other):
 
 def test_kinds_of_misses():
     relevant = {1, 2}
-    assert [miss_kind(*case) for case in (
-        (1, 1, relevant, 7), (2, 1, relevant, 7), (7, 1, relevant, 1), (7, 1, relevant, 2), (7, 1, relevant, 8),
-        (-1, 1, relevant, 7))] == ["right", "equally good", "search error", "search error", "model error", "model error"]
+    assert [
+        miss_kind(*case)
+        for case in (
+            (1, 1, relevant, 7),
+            (2, 1, relevant, 7),
+            (7, 1, relevant, 1),
+            (7, 1, relevant, 2),
+            (7, 1, relevant, 8),
+            (-1, 1, relevant, 7),
+        )
+    ] == ["right", "equally good", "search error", "search error", "model error", "model error"]
     assert Counter(KINDS) == Counter(("right", "equally good", "search error", "model error"))
 
 
@@ -89,7 +96,11 @@ def test_a_score_that_knows_everything_puts_all_errors_last():
 
 
 def test_beginnings_say_less_and_stay_true():
-    assert beginnings(QUERIES[0].text) == ["A man flying a brown kite in a winter landscape", "A man flying a brown kite", "A man"]
+    assert beginnings(QUERIES[0].text) == [
+        "A man flying a brown kite in a winter landscape",
+        "A man flying a brown kite",
+        "A man",
+    ]
     assert beginnings("Colourless green ideas") == []
     assert beginnings("A bus stop is behind a black dog.") == ["A bus stop is behind a black dog", "A bus stop"]  # no bus
     for name in PICTURES:

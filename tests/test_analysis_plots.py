@@ -19,8 +19,13 @@ def legend(axis) -> list[str]:
 
 
 def test_search_errors_are_lines_against_widths():
-    figure = plots.search_error_figure([1, 2, 5], {"best": [30, 10, 2], "five": [float("nan"), float("nan"), 9]}, [3, 6, 14],
-                                       {"exact": 20.0, "all": 600}, of=100)
+    figure = plots.search_error_figure(
+        [1, 2, 5],
+        {"best": [30, 10, 2], "five": [float("nan"), float("nan"), 9]},
+        [3, 6, 14],
+        {"exact": 20.0, "all": 600},
+        of=100,
+    )
     left, right = figure.axes
     assert [line.get_ydata().tolist() for line in left.lines][0] == [30, 10, 2]
     assert legend(left) == ["best", "five"] and legend(right) == ["beam search", "exact", "all"]
@@ -55,7 +60,10 @@ def test_similarities_are_percent_of_their_own_pairs():
 
 
 def test_anatomy_bars_fill_the_width():
-    counts = {"greedy": {"right": 50, "equally good": 10, "search error": 30, "model error": 10}, "CLIP": {"right": 3, "model error": 1}}
+    counts = {
+        "greedy": {"right": 50, "equally good": 10, "search error": 30, "model error": 10},
+        "CLIP": {"right": 3, "model error": 1},
+    }
     figure = plots.anatomy_figure(counts)
     axis = figure.axes[0]
     totals = {}

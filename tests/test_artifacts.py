@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors import safe_open
+from tiny_data import TEST, TRAIN, data_folder, own_copy
 
 from gcr_tutorial import artifacts
 from gcr_tutorial.artifacts import build_dir, rebuild_asked, retriever, ship
 from gcr_tutorial.presets import get_preset
 from gcr_tutorial.training import Recipe
-from tiny_data import TEST, TRAIN, data_folder, own_copy
 
 QUERIES = ["a boy flying a kite", "A dog.", "a red car on a street"]
 
@@ -23,8 +23,14 @@ def workplace(tmp_path, monkeypatch):
     monkeypatch.setenv("GCR_DATA", str(tmp_path / "data"))
     monkeypatch.delenv("GCR_BUILD", raising=False)
     monkeypatch.delenv("GCR_REBUILD", raising=False)
-    small = replace(get_preset("tiny"), n_train=TRAIN, n_val=1, n_test=TEST, pseudo_queries=2,
-                    recipe=Recipe(memorize_epochs=1, retrieve_epochs=1))
+    small = replace(
+        get_preset("tiny"),
+        n_train=TRAIN,
+        n_val=1,
+        n_test=TEST,
+        pseudo_queries=2,
+        recipe=Recipe(memorize_epochs=1, retrieve_epochs=1),
+    )
     monkeypatch.setattr(artifacts, "get_preset", lambda: small)
     return tmp_path
 

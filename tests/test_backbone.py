@@ -6,11 +6,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from tiny_backbone import captions, tiny_backbone
 from transformers import AutoModelForImageTextToText, AutoProcessor, Idefics3ForConditionalGeneration
 
 from gcr_tutorial import backbone as bb
 from gcr_tutorial import tiny_vlm
-from tiny_backbone import captions, tiny_backbone
 
 TOKENIZER = tiny_vlm.train_tokenizer(captions(300), 600)
 
@@ -87,8 +87,7 @@ def test_load_backbone(backbone, tmp_path):
     loaded = bb.load_backbone(tmp_path / "vlm", dtype=torch.bfloat16)
     assert loaded.model.dtype == torch.bfloat16 and not loaded.model.training
     assert not loaded.processor.image_processor.do_image_splitting and loaded.tokenizer.padding_side == "left"
-    assert (loaded.end_id, loaded.pad_id, loaded.image_token_id) == (
-        backbone.end_id, backbone.pad_id, backbone.image_token_id)
+    assert (loaded.end_id, loaded.pad_id, loaded.image_token_id) == (backbone.end_id, backbone.pad_id, backbone.image_token_id)
 
 
 @pytest.mark.parametrize("missing", ["./nowhere", "nowhere", "/no/where/at/all"])

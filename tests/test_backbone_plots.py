@@ -39,8 +39,10 @@ def test_a_long_prompt_goes_over_several_lines_inside_the_page():
     assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y0 >= 0 for box in boxes)
 
 
-@pytest.mark.parametrize(("patch", "scale", "tokens", "said"), [
-    (10, 2, TOKENS, "does not divide"), (12, 2, TOKENS[3:], "3 <image> tokens for 4 cells"), (12, 4, TOKENS, "for 1 cells")])
+@pytest.mark.parametrize(
+    ("patch", "scale", "tokens", "said"),
+    [(10, 2, TOKENS, "does not divide"), (12, 2, TOKENS[3:], "3 <image> tokens for 4 cells"), (12, 4, TOKENS, "for 1 cells")],
+)
 def test_what_does_not_fit_is_refused(patch, scale, tokens, said):
     with pytest.raises(ValueError, match=said):
         patch_figure(PICTURE, patch, scale, tokens)
@@ -48,7 +50,9 @@ def test_what_does_not_fit_is_refused(patch, scale, tokens, said):
 
 def test_similarities_are_written_the_best_in_bold_true_ones_framed():
     values = np.array([[0.5, -0.25, 0.1], [0.0, 0.3, 0.9]])
-    figure = similarity_figure(["a dog", "a very long query that has to be broken over lines " * 3], [PICTURE] * 3, values, [[0], [1, 2]])
+    figure = similarity_figure(
+        ["a dog", "a very long query that has to be broken over lines " * 3], [PICTURE] * 3, values, [[0], [1, 2]]
+    )
     words = figure.axes[0].texts
     assert {"0.50", "−0.25", "0.10", "0.00", "0.30", "0.90"} <= {text.get_text() for text in words}
     assert [text.get_text() for text in words if text.get_fontweight() == "bold"] == ["0.50", "0.90"]

@@ -15,8 +15,10 @@ from headless import ROOT, Browser, Lab, find_chromium
 NOTEBOOKS = ROOT / "notebooks"
 SHOTS = ROOT / "build" / "screenshots"
 CHROMIUM = find_chromium()
-pytestmark = [pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome on the PATH (or in $CHROMIUM)"),
-              pytest.mark.timeout(1200)]
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome on the PATH (or in $CHROMIUM)"),
+    pytest.mark.timeout(1200),
+]
 
 
 def ask_a_sentence(lab: Lab, cell: str) -> None:
@@ -33,7 +35,9 @@ def ask_a_sentence(lab: Lab, cell: str) -> None:
     browser.wait_for(said, 60, "no verdict on the yellow helicopter")
     browser.write(field, "a skyscraper")
     browser.press("Enter")
-    browser.wait_for(f"{cell}.textContent.includes('words or turns that the Picturebook does not know')", 60, "no verdict on the skyscraper")
+    browser.wait_for(
+        f"{cell}.textContent.includes('words or turns that the Picturebook does not know')", 60, "no verdict on the skyscraper"
+    )
 
 
 def go_down_the_tree(lab: Lab, cell: str) -> None:
@@ -66,8 +70,12 @@ def step_through(lab: Lab, cell: str) -> None:
     browser.wait_for(f"{picture} != {before!r}", 60, "the picture did not change with the sentence")
 
 
-READERS = {"search_box": ask_a_sentence, "cluster_browser": go_down_the_tree, "beam_stepper": step_through,
-           "ambiguity_slider": step_through}
+READERS = {
+    "search_box": ask_a_sentence,
+    "cluster_browser": go_down_the_tree,
+    "beam_stepper": step_through,
+    "ambiguity_slider": step_through,
+}
 
 
 def widget(path: Path) -> tuple[str, Callable[[Lab, str], None]] | None:

@@ -15,10 +15,20 @@ from safetensors import safe_open
 from gcr_tutorial.checkpoints import DTYPES, differences, load_checkpoint, save_checkpoint
 
 NUMBERS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
-TENSORS = st.builds(lambda dtype, shape: torch.arange(torch.Size(shape).numel()).reshape(shape).to(dtype),
-                    st.sampled_from(sorted(DTYPES, key=str)), st.lists(st.integers(0, 3), max_size=3))
-STATES = st.recursive(NUMBERS | TENSORS, lambda inner: st.lists(inner, max_size=3) | st.tuples(inner, inner)
-                      | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=3), max_leaves=12)
+TENSORS = st.builds(
+    lambda dtype, shape: torch.arange(torch.Size(shape).numel()).reshape(shape).to(dtype),
+    st.sampled_from(sorted(DTYPES, key=str)),
+    st.lists(st.integers(0, 3), max_size=3),
+)
+STATES = st.recursive(
+    NUMBERS | TENSORS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
 
 
 def same(a, b) -> bool:
@@ -147,8 +157,9 @@ def test_a_damaged_file_is_refused_and_no_code_is_run(tmp_path, monkeypatch, dam
     file = tmp_path / "c"
     save_checkpoint(file, {"weight": torch.ones(9)})
     whole = file.read_bytes()
-    file.write_bytes({"pickle": pickle.dumps({"step": Evil()}), "cut": whole[:-4], "empty": b"",
-                      "other": b"\x02\0\0\0\0\0\0\0{}"}[damage])
+    file.write_bytes(
+        {"pickle": pickle.dumps({"step": Evil()}), "cut": whole[:-4], "empty": b"", "other": b"\x02\0\0\0\0\0\0\0{}"}[damage]
+    )
     with pytest.raises(ValueError, match="cannot be read .*delete it"):
         load_checkpoint(file)
     assert not (tmp_path / "created_by_a_checkpoint").exists()
@@ -157,5 +168,8 @@ def test_a_damaged_file_is_refused_and_no_code_is_run(tmp_path, monkeypatch, dam
 def test_differences_are_told_option_by_option():
     saved = {"seed": 0, "recipe": {"lr": 0.1, "rank": 4}, "old": 1}
     assert differences(saved, {"seed": 0, "recipe": {"lr": 0.2, "rank": 4}, "new": [1, 2]}) == [
-        "recipe.lr was 0.1 and is 0.2", "old was 1 and is None", "new was None and is [1, 2]"]
+        "recipe.lr was 0.1 and is 0.2",
+        "old was 1 and is None",
+        "new was None and is [1, 2]",
+    ]
     assert differences(saved, json.loads(json.dumps(saved))) == []

@@ -45,27 +45,42 @@ def searched(log_probs, k, stop=lambda best_open, finished, k: False):
 MASK, STEP, BEST = checks.check_constrain, checks.check_beam_step, checks.check_best_first
 
 
-@pytest.mark.parametrize(("check", "wrong", "said"), [
-    (MASK, lambda t, p, s, e: masked(t, p, s, e, out=0.0), "0 there means certainty"),
-    (MASK, lambda t, p, s, e: masked(t, (), s, e), "walk along the prefix"),
-    (MASK, lambda t, p, s, e: masked(t, p, s, e, allowed=set(walked(t, p)) - {e}), "may end here"),
-    (MASK, lambda t, p, s, e: masked(t, p, s, e, allowed=set(walked(t, p))), "Nothing is left to choose"),
-    (MASK, lambda t, p, s, e: s if not walked(t, p) else masked(t, p, s, e), "allow the end token alone"),
-    (MASK, lambda t, p, s, e: masked(t, p, s, 0) if e == 0 else [-1.0] + [-math.inf] * 7, "argument `end`"),
-    (MASK, lambda t, p, s, e: masked(t, p, s, e, allowed=set(range(len(s))) - set(t)), "the other way round"),
-    (MASK, lambda t, p, s, e: masked(functools.reduce(dict.__getitem__, p, t), (), s, e), "may leave the trie"),
-    (STEP, lambda live, c, w: stepped(live, c, w, lambda a, b: b), "compared the new tokens alone"),
-    (STEP, lambda live, c, w: stepped(live, c, 99), "only the best `width`"),
-    (STEP, lambda live, c, w: stepped(live, c, w, reverse=False), "the worst"),
-    (STEP, lambda live, c, w: stepped(live, c, w, lambda a, b: a * b), "multiply along a path"),
-    (STEP, lambda live, c, w: {k: v for p in live for k, v in stepped({p: live[p]}, c, 1).items()}, "compete for the same places"),
-    (STEP, lambda live, c, w: {k if len(k) > 1 else k[0]: v for k, v in stepped(live, c, w).items()}, "whole prefix, a tuple"),
-    (BEST, lambda lp, k: searched(lp, k), "could no longer matter"),
-    (BEST, lambda lp, k: searched(lp, k, lambda best, done, k: len(done) > 0), "k answers were asked for"),
-    (BEST, lambda lp, k: searched(lp, k, lambda best, done, k: len(done) == k), "may still beat it"),
-    (BEST, lambda lp, k: searched(lp, k, lambda best, done, k: len(done) == k and best <= done[-1][1])[0], "Return two things"),
-    (BEST, lambda lp, k: [].pop(), "IndexError"),
-])
+@pytest.mark.parametrize(
+    ("check", "wrong", "said"),
+    [
+        (MASK, lambda t, p, s, e: masked(t, p, s, e, out=0.0), "0 there means certainty"),
+        (MASK, lambda t, p, s, e: masked(t, (), s, e), "walk along the prefix"),
+        (MASK, lambda t, p, s, e: masked(t, p, s, e, allowed=set(walked(t, p)) - {e}), "may end here"),
+        (MASK, lambda t, p, s, e: masked(t, p, s, e, allowed=set(walked(t, p))), "Nothing is left to choose"),
+        (MASK, lambda t, p, s, e: s if not walked(t, p) else masked(t, p, s, e), "allow the end token alone"),
+        (MASK, lambda t, p, s, e: masked(t, p, s, 0) if e == 0 else [-1.0] + [-math.inf] * 7, "argument `end`"),
+        (MASK, lambda t, p, s, e: masked(t, p, s, e, allowed=set(range(len(s))) - set(t)), "the other way round"),
+        (MASK, lambda t, p, s, e: masked(functools.reduce(dict.__getitem__, p, t), (), s, e), "may leave the trie"),
+        (STEP, lambda live, c, w: stepped(live, c, w, lambda a, b: b), "compared the new tokens alone"),
+        (STEP, lambda live, c, w: stepped(live, c, 99), "only the best `width`"),
+        (STEP, lambda live, c, w: stepped(live, c, w, reverse=False), "the worst"),
+        (STEP, lambda live, c, w: stepped(live, c, w, lambda a, b: a * b), "multiply along a path"),
+        (
+            STEP,
+            lambda live, c, w: {k: v for p in live for k, v in stepped({p: live[p]}, c, 1).items()},
+            "compete for the same places",
+        ),
+        (
+            STEP,
+            lambda live, c, w: {k if len(k) > 1 else k[0]: v for k, v in stepped(live, c, w).items()},
+            "whole prefix, a tuple",
+        ),
+        (BEST, lambda lp, k: searched(lp, k), "could no longer matter"),
+        (BEST, lambda lp, k: searched(lp, k, lambda best, done, k: len(done) > 0), "k answers were asked for"),
+        (BEST, lambda lp, k: searched(lp, k, lambda best, done, k: len(done) == k), "may still beat it"),
+        (
+            BEST,
+            lambda lp, k: searched(lp, k, lambda best, done, k: len(done) == k and best <= done[-1][1])[0],
+            "Return two things",
+        ),
+        (BEST, lambda lp, k: [].pop(), "IndexError"),
+    ],
+)
 def test_mistakes_are_explained(check, wrong, said, capsys):
     check(wrong)
     printed = capsys.readouterr().out

@@ -37,33 +37,44 @@ def plain(text):
     return [word for word in words(text) if word not in ("a", "an", "the")]
 
 
-@pytest.mark.parametrize(("check", "wrong", "said"), [
-    (TOP, lambda q, p: nucleus(q, p, scale=False), "divide by its sum"),
-    (TOP, lambda q, p: nucleus(q, p, keep=lambda before, own, p: before + own <= p), "dropped the token with which"),
-    (TOP, lambda q, p: nucleus(q, p, keep=lambda before, own, p: before <= p), "one token too many"),
-    (TOP, lambda q, p: nucleus(q, p, order=list(range(len(q)))), "begin with the likeliest"),
-    (TOP, lambda q, p: nucleus(sorted(q, reverse=True), p), "stay at its token's place"),
-    (TOP, lambda q, p: [x if x >= p else 0.0 for x in q], "about the *sum*"),
-    (TOP, lambda q, p: list(q), "Nothing was dropped"),
-    (TOP, lambda q, p: nucleus(q, p, keep=lambda before, own, p: own >= p), "ZeroDivisionError"),
-    (NEAR, lambda c: list(c), "keep only the first"),
-    (NEAR, lambda c: distinct(c, str), "Capitals should not matter"),
-    (NEAR, lambda c: distinct(c, lambda t: tuple(words(t))), "order of the words"),
-    (NEAR, lambda c: distinct(c, lambda t: tuple(sorted(words(t)))), "articles a, an, the should not"),
-    (NEAR, lambda c: distinct(c, lambda t: frozenset(plain(t))), "counts twice"),
-    (NEAR, lambda c: list({tuple(sorted(plain(t))): t for t in c}.values()), "the *first* is kept"),
-    (NEAR, lambda c: [" ".join(key) for key in dict.fromkeys(tuple(sorted(plain(t))) for t in c)], "captions themselves"),
-    (NEAR, lambda c: distinct(c, lambda t: tuple(sorted(re.findall(r"\w+", re.sub("an?|the", "", t.lower()))))), "expected"),
-    (NEAR, lambda c: list(dict.fromkeys([*distinct(c, lambda t: tuple(sorted(plain(t)))), *[t for t in c if not plain(t)]])), "expected"),
-    (NEAR, lambda c: distinct(c, plain), "make it a tuple"),
-    (MIX, lambda r, m, s: r + m, "added all memorize examples"),
-    (MIX, lambda r, m, s: [m[i % len(m)] for i in range(round(s * len(r)))], "retrieve examples are missing"),
-    (MIX, lambda r, m, s: [m[i % len(m)] for i in range(round(s * len(r)))] + r, "come first"),
-    (MIX, lambda r, m, s: r + m[:round(s * len(r))], "go on from the start"),
-    (MIX, lambda r, m, s: r + m[:1] * round(s * len(r)), "over and over"),
-    (MIX, lambda r, m, s: r + [m[i % len(m)] for i in range(int(s * len(r)))], "use round, not int"),
-    (MIX, lambda r, m, s: r + [m[i] for i in range(round(s * len(r)))], "IndexError"),
-])
+@pytest.mark.parametrize(
+    ("check", "wrong", "said"),
+    [
+        (TOP, lambda q, p: nucleus(q, p, scale=False), "divide by its sum"),
+        (TOP, lambda q, p: nucleus(q, p, keep=lambda before, own, p: before + own <= p), "dropped the token with which"),
+        (TOP, lambda q, p: nucleus(q, p, keep=lambda before, own, p: before <= p), "one token too many"),
+        (TOP, lambda q, p: nucleus(q, p, order=list(range(len(q)))), "begin with the likeliest"),
+        (TOP, lambda q, p: nucleus(sorted(q, reverse=True), p), "stay at its token's place"),
+        (TOP, lambda q, p: [x if x >= p else 0.0 for x in q], "about the *sum*"),
+        (TOP, lambda q, p: list(q), "Nothing was dropped"),
+        (TOP, lambda q, p: nucleus(q, p, keep=lambda before, own, p: own >= p), "ZeroDivisionError"),
+        (NEAR, lambda c: list(c), "keep only the first"),
+        (NEAR, lambda c: distinct(c, str), "Capitals should not matter"),
+        (NEAR, lambda c: distinct(c, lambda t: tuple(words(t))), "order of the words"),
+        (NEAR, lambda c: distinct(c, lambda t: tuple(sorted(words(t)))), "articles a, an, the should not"),
+        (NEAR, lambda c: distinct(c, lambda t: frozenset(plain(t))), "counts twice"),
+        (NEAR, lambda c: list({tuple(sorted(plain(t))): t for t in c}.values()), "the *first* is kept"),
+        (NEAR, lambda c: [" ".join(key) for key in dict.fromkeys(tuple(sorted(plain(t))) for t in c)], "captions themselves"),
+        (
+            NEAR,
+            lambda c: distinct(c, lambda t: tuple(sorted(re.findall(r"\w+", re.sub("an?|the", "", t.lower()))))),
+            "expected",
+        ),
+        (
+            NEAR,
+            lambda c: list(dict.fromkeys([*distinct(c, lambda t: tuple(sorted(plain(t)))), *[t for t in c if not plain(t)]])),
+            "expected",
+        ),
+        (NEAR, lambda c: distinct(c, plain), "make it a tuple"),
+        (MIX, lambda r, m, s: r + m, "added all memorize examples"),
+        (MIX, lambda r, m, s: [m[i % len(m)] for i in range(round(s * len(r)))], "retrieve examples are missing"),
+        (MIX, lambda r, m, s: [m[i % len(m)] for i in range(round(s * len(r)))] + r, "come first"),
+        (MIX, lambda r, m, s: r + m[: round(s * len(r))], "go on from the start"),
+        (MIX, lambda r, m, s: r + m[:1] * round(s * len(r)), "over and over"),
+        (MIX, lambda r, m, s: r + [m[i % len(m)] for i in range(int(s * len(r)))], "use round, not int"),
+        (MIX, lambda r, m, s: r + [m[i] for i in range(round(s * len(r)))], "IndexError"),
+    ],
+)
 def test_checks_explain_what_is_wrong(check, wrong, said, capsys):
     check(wrong)
     printed = capsys.readouterr().out

@@ -4,6 +4,8 @@ import math
 
 import pytest
 import torch
+from tiny_backbone import captions, tiny_backbone
+from tiny_data import finished_run, own_copy
 from torch.nn.functional import normalize
 
 from gcr_tutorial import classifier
@@ -14,8 +16,6 @@ from gcr_tutorial.decoding import left_pad
 from gcr_tutorial.identifiers import make_identifiers
 from gcr_tutorial.retriever import GenerativeRetriever
 from gcr_tutorial.training import Recipe, retrieve_prompts
-from tiny_backbone import captions, tiny_backbone
-from tiny_data import finished_run, own_copy
 
 QUERIES = ["a boy", "A red dog near the park.", "two blue balls on the beach with a man and a woman"]
 N, D = 10, 6
@@ -88,8 +88,9 @@ def test_it_learns_its_queries_and_leaves_a_plain_frozen_model(backbone, trainab
     before = {name: weight.clone() for name, weight in backbone.model.state_dict().items()}
     recipe = Recipe(trainable=trainable, rank=8, lr=1e-2, batch_size=5, memorize_epochs=99, retrieve_epochs=30)
     steps = []
-    classifier, history = fine_tune_classifier(backbone, embeddings(), queries, recipe=recipe,
-                                               progress=lambda *at: steps.append(at[:3]))
+    classifier, history = fine_tune_classifier(
+        backbone, embeddings(), queries, recipe=recipe, progress=lambda *at: steps.append(at[:3])
+    )
     assert list(history.losses) == ["retrieve"] and steps == [("retrieve", i, 60) for i in range(1, 61)]  # no memorize step
     assert history.losses["retrieve"][0] == pytest.approx(math.log(N), abs=0.7)
     found = rank_by_classifier(backbone, classifier, padded(backbone, [text for text, _ in queries]), range(N), 1)
@@ -105,8 +106,9 @@ def test_it_learns_its_queries_and_leaves_a_plain_frozen_model(backbone, trainab
 def test_the_same_seed_gives_the_same_map_whatever_was_drawn_before():
     def trained(seed: int) -> torch.Tensor:
         recipe = Recipe(rank=4, retrieve_epochs=2, batch_size=4)
-        return fine_tune_classifier(tiny_backbone(), embeddings(), [(q, i) for i, q in enumerate(QUERIES)], recipe=recipe,
-                                    seed=seed)[0].project.weight
+        return fine_tune_classifier(
+            tiny_backbone(), embeddings(), [(q, i) for i, q in enumerate(QUERIES)], recipe=recipe, seed=seed
+        )[0].project.weight
 
     first = trained(0)
     torch.rand(7)
@@ -126,15 +128,18 @@ def test_training_goes_on_from_a_checkpoint_with_the_map_in_it(tmp_path):
 
     whole, history = fine_tune_classifier(tiny_backbone(), embeddings(), queries, recipe=recipe)
     with pytest.raises(Killed):
-        fine_tune_classifier(tiny_backbone(), embeddings(), queries, recipe=recipe, checkpoint=tmp_path, progress=dies,
-                             checkpoint_seconds=-1.0)
+        fine_tune_classifier(
+            tiny_backbone(), embeddings(), queries, recipe=recipe, checkpoint=tmp_path, progress=dies, checkpoint_seconds=-1.0
+        )
     assert list(tmp_path.iterdir())
     resumed, again = fine_tune_classifier(tiny_backbone(), embeddings(), queries, recipe=recipe, checkpoint=tmp_path)
     assert again.losses == history.losses and torch.equal(resumed.project.weight, whole.project.weight)
 
 
-@pytest.mark.parametrize("queries, message", [([], "there are none.*--pseudo-queries"), ([("a dog", N)], r"rows \[10\]"),
-                                              ([("a dog", -1)], r"rows \[-1\]")])
+@pytest.mark.parametrize(
+    "queries, message",
+    [([], "there are none.*--pseudo-queries"), ([("a dog", N)], r"rows \[10\]"), ([("a dog", -1)], r"rows \[-1\]")],
+)
 def test_what_cannot_be_learned_is_refused(backbone, queries, message):
     with pytest.raises(ValueError, match=message):
         fine_tune_classifier(backbone, embeddings(), queries)
@@ -145,7 +150,9 @@ def test_it_comes_back_from_its_file_and_only_with_embeddings_that_fit(tmp_path,
     classifier.save(tmp_path / "c.safetensors")
     again = ClipClassifier.load(tmp_path / "c.safetensors", embeddings())
     inputs = padded(backbone)
-    assert rank_by_classifier(backbone, again, inputs, range(N), 3) == rank_by_classifier(backbone, classifier, inputs, range(N), 3)
+    assert rank_by_classifier(backbone, again, inputs, range(N), 3) == rank_by_classifier(
+        backbone, classifier, inputs, range(N), 3
+    )
     with pytest.raises(ValueError, match="does not fit embeddings"):
         ClipClassifier.load(tmp_path / "c.safetensors", torch.ones(N, D + 1))
     with pytest.raises(FileNotFoundError, match="train the classifier again"):
@@ -170,11 +177,13 @@ def test_a_retriever_has_a_classifier_if_and_only_if_its_kind_says_so(backbone):
     with pytest.raises(ValueError, match="over 9 images for 10 identifiers"):
         GenerativeRetriever(backbone, make_identifiers("classifier", names), classifier=ClipClassifier(32, embeddings(9)))
     with pytest.raises(ValueError, match="string identifiers with a classifier"):
-        GenerativeRetriever(backbone, make_identifiers("string", names, tokenizer=backbone.tokenizer),
-                            classifier=ClipClassifier(32, embeddings()))
+        GenerativeRetriever(
+            backbone,
+            make_identifiers("string", names, tokenizer=backbone.tokenizer),
+            classifier=ClipClassifier(32, embeddings()),
+        )
     with pytest.raises(ValueError, match="one matrix product"):
-        GenerativeRetriever(backbone, make_identifiers("classifier", names),
-                            classifier=ClipClassifier(32, embeddings())).trie()
+        GenerativeRetriever(backbone, make_identifiers("classifier", names), classifier=ClipClassifier(32, embeddings())).trie()
 
 
 @pytest.mark.parametrize("file", ["classifier.safetensors", "clip_gallery.safetensors"])

@@ -8,14 +8,21 @@ from dataclasses import replace
 
 import pytest
 from safetensors import SafetensorError
+from tiny_data import (
+    QUICK,
+    SIZES,
+    command,
+    data_folder,
+    finished_run,
+    karpathy_set,
+    own_copy,
+    photographs,
+)
 
 from gcr_tutorial import __main__ as cli
 from gcr_tutorial import pipeline
 from gcr_tutorial.presets import get_preset
 from gcr_tutorial.training import Recipe
-from tiny_data import (
-    QUICK, SIZES, command, data_folder, finished_run, karpathy_set, own_copy, photographs,
-)
 
 RUN = ["run", *SIZES, *QUICK]
 
@@ -33,28 +40,31 @@ def one_sentence(err: str) -> str:
     return lines[0].removeprefix("error: ")
 
 
-@pytest.mark.parametrize("arguments, words", [
-    ([*RUN, "--identifier", "magic"], "unknown identifier kind 'magic': choose one of atomic"),
-    ([*RUN, "--protocol", "magic"], "unknown protocol 'magic': expected one of karpathy"),
-    ([*RUN, "--preset", "huge"], "no preset 'huge': choose one of tiny, colab, paper"),
-    (["run", "--train-images", "12", "--test-images", "0"], "no test split"),
-    (["run", "--train-images", "0", "--test-images", "-1"], "must be 0 or more"),
-    ([*RUN, "--karpathy", "split.json"], "--karpathy needs --images"),
-    ([*RUN, "--karpathy", "absent.json", "--images", "."], "no file absent.json"),
-    ([*RUN, "--images", "absent"], "image folder absent does not exist"),
-    ([*RUN, "--images", "."], "no pictures in"),
-    (["run", "--memorize-epochs", "-1"], "memorize epochs of -1: give 0 or more"),
-    (["run", "--retrieve-epochs", "-2"], "retrieve epochs of -2: give 0 or more"),
-    (["run", "--batch-size", "0"], "batch size of 0: give 1 or more"),
-    (["run", "--accumulation", "0"], "accumulation of 0: give 1 or more"),
-    (["run", "--lr", "-0.1"], "lr of -0.1: give 0.0 or more"),
-    (["run", "--pseudo-queries", "-3"], "--pseudo-queries -3: give 0 or more"),
-    (["run", "--checkpoint-steps", "0"], "--checkpoint-steps 0: give 1 or more"),
-    (["run", "--checkpoint-seconds", "nan"], "--checkpoint-seconds nan: give 0 or more"),
-    (["search", ".", "a dog"], "no retriever in . (no retriever.json)"),
-    (["search", "absent", "a dog"], "no retriever in absent"),
-    (["pretrain", "--seed", "77"], "seed 77 is kept"),
-])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ([*RUN, "--identifier", "magic"], "unknown identifier kind 'magic': choose one of atomic"),
+        ([*RUN, "--protocol", "magic"], "unknown protocol 'magic': expected one of karpathy"),
+        ([*RUN, "--preset", "huge"], "no preset 'huge': choose one of tiny, colab, paper"),
+        (["run", "--train-images", "12", "--test-images", "0"], "no test split"),
+        (["run", "--train-images", "0", "--test-images", "-1"], "must be 0 or more"),
+        ([*RUN, "--karpathy", "split.json"], "--karpathy needs --images"),
+        ([*RUN, "--karpathy", "absent.json", "--images", "."], "no file absent.json"),
+        ([*RUN, "--images", "absent"], "image folder absent does not exist"),
+        ([*RUN, "--images", "."], "no pictures in"),
+        (["run", "--memorize-epochs", "-1"], "memorize epochs of -1: give 0 or more"),
+        (["run", "--retrieve-epochs", "-2"], "retrieve epochs of -2: give 0 or more"),
+        (["run", "--batch-size", "0"], "batch size of 0: give 1 or more"),
+        (["run", "--accumulation", "0"], "accumulation of 0: give 1 or more"),
+        (["run", "--lr", "-0.1"], "lr of -0.1: give 0.0 or more"),
+        (["run", "--pseudo-queries", "-3"], "--pseudo-queries -3: give 0 or more"),
+        (["run", "--checkpoint-steps", "0"], "--checkpoint-steps 0: give 1 or more"),
+        (["run", "--checkpoint-seconds", "nan"], "--checkpoint-seconds nan: give 0 or more"),
+        (["search", ".", "a dog"], "no retriever in . (no retriever.json)"),
+        (["search", "absent", "a dog"], "no retriever in absent"),
+        (["pretrain", "--seed", "77"], "seed 77 is kept"),
+    ],
+)
 def test_mistakes_end_in_one_sentence(arguments, words):
     status, out, err = command(*arguments)
     assert status == 2 and words in one_sentence(err)
@@ -79,9 +89,15 @@ def test_an_output_that_is_a_file_is_reported_before_training(tmp_path):
     assert (tmp_path / "results").read_text() == "mine"
 
 
-@pytest.mark.parametrize("arguments, words", [
-    ([""], "query is empty"), (["  "], "query is empty"), (["a dog", "-k", "0"], "at least 1"),
-    (["a dog", "--png", "picture.xyz"], "xyz")])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ([""], "query is empty"),
+        (["  "], "query is empty"),
+        (["a dog", "-k", "0"], "at least 1"),
+        (["a dog", "--png", "picture.xyz"], "xyz"),
+    ],
+)
 def test_mistakes_of_a_search(arguments, words):
     status, _, err = command("search", str(finished_run()), *arguments)
     assert status == 2 and words in one_sentence(err)
@@ -128,8 +144,28 @@ def run_arguments(monkeypatch) -> list:
 
 
 def test_options_reach_the_run(run_arguments):
-    command("run", *SIZES, "--identifier", "structured", "--protocol", "heldout-caption", "--seed", "7", "--schedule", "joint",
-            "--trainable", "full", "--pseudo-queries", "0", "--memorize-epochs", "3", "--retrieve-epochs", "0", "--out", "x")
+    command(
+        "run",
+        *SIZES,
+        "--identifier",
+        "structured",
+        "--protocol",
+        "heldout-caption",
+        "--seed",
+        "7",
+        "--schedule",
+        "joint",
+        "--trainable",
+        "full",
+        "--pseudo-queries",
+        "0",
+        "--memorize-epochs",
+        "3",
+        "--retrieve-epochs",
+        "0",
+        "--out",
+        "x",
+    )
     [(corpus, preset, how)] = run_arguments
     assert (len(corpus.indices("train")), len(corpus.indices("test"))) == (12, 8)
     assert preset.recipe == Recipe(schedule="joint", trainable="full", lr=3e-3, memorize_epochs=3, retrieve_epochs=0)
@@ -137,22 +173,34 @@ def test_options_reach_the_run(run_arguments):
     assert (how["identifier"], how["protocol"], how["seed"], str(how["out"])) == ("structured", "heldout-caption", 7, "x")
 
 
-@pytest.mark.parametrize("options, changes, pseudo_queries", [
-    (["--no-memorize"], {"memorize_epochs": 0}, 20),
-    (["--no-pseudo-queries"], {}, 0),
-    (["--pseudo-queries", "5", "--schedule", "joint", "--batch-size", "16"], {"schedule": "joint", "batch_size": 16}, 5),
-    (["--rank", "8", "--accumulation", "4", "--mixed-precision", "bf16"],
-     {"rank": 8, "accumulation": 4, "mixed_precision": "bf16"}, 20),
-])
+@pytest.mark.parametrize(
+    "options, changes, pseudo_queries",
+    [
+        (["--no-memorize"], {"memorize_epochs": 0}, 20),
+        (["--no-pseudo-queries"], {}, 0),
+        (["--pseudo-queries", "5", "--schedule", "joint", "--batch-size", "16"], {"schedule": "joint", "batch_size": 16}, 5),
+        (
+            ["--rank", "8", "--accumulation", "4", "--mixed-precision", "bf16"],
+            {"rank": 8, "accumulation": 4, "mixed_precision": "bf16"},
+            20,
+        ),
+    ],
+)
 def test_each_ablation_is_an_option(run_arguments, options, changes, pseudo_queries):
     command("run", *SIZES, *options)
     [(_, preset, _)] = run_arguments
     assert preset.recipe == replace(get_preset("tiny").recipe, **changes) and preset.pseudo_queries == pseudo_queries
 
 
-@pytest.mark.parametrize("options, wanted", [([], (20, 64)), (["--pseudo-queries", "5"], (5, 10)),
-                                             (["--pseudo-samples", "0"], (20, 0)),
-                                             (["--pseudo-queries", "5", "--pseudo-samples", "30"], (5, 30))])
+@pytest.mark.parametrize(
+    "options, wanted",
+    [
+        ([], (20, 64)),
+        (["--pseudo-queries", "5"], (5, 10)),
+        (["--pseudo-samples", "0"], (20, 0)),
+        (["--pseudo-queries", "5", "--pseudo-samples", "30"], (5, 30)),
+    ],
+)
 def test_how_many_captions_clip_chooses_from_is_an_option(run_arguments, options, wanted):
     command("run", *SIZES, *options)
     [(_, preset, _)] = run_arguments
@@ -162,8 +210,9 @@ def test_how_many_captions_clip_chooses_from_is_an_option(run_arguments, options
 def test_how_to_keep_reaches_the_run(run_arguments):
     command("run", *SIZES, "--resume", "--checkpoint-seconds", "5", "--checkpoint-steps", "20")
     command("run", *SIZES)
-    asked, default = ({name: how[name] for name in ("resume", "checkpoint_seconds", "checkpoint_steps")}
-                      for _, _, how in run_arguments)
+    asked, default = (
+        {name: how[name] for name in ("resume", "checkpoint_seconds", "checkpoint_steps")} for _, _, how in run_arguments
+    )
     assert asked == {"resume": True, "checkpoint_seconds": 5, "checkpoint_steps": 20}
     assert default == {"resume": False, "checkpoint_seconds": 60, "checkpoint_steps": None}
 
@@ -194,9 +243,14 @@ def test_ctrl_c_is_no_traceback(monkeypatch, capsys):
     assert cli.main(RUN) == 130 and capsys.readouterr().err == "interrupted\n"
 
 
-@pytest.mark.parametrize("error, words", [
-    (SafetensorError("I/O error: No space left on device"), "error: I/O error: No space left on device"),
-    (MemoryError(), "error: out of memory"), (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "can't allocate")])
+@pytest.mark.parametrize(
+    "error, words",
+    [
+        (SafetensorError("I/O error: No space left on device"), "error: I/O error: No space left on device"),
+        (MemoryError(), "error: out of memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "can't allocate"),
+    ],
+)
 def test_what_a_machine_runs_out_of_is_no_traceback(monkeypatch, capsys, error, words):
     def fails(*arguments, **how):
         raise error
@@ -221,18 +275,32 @@ def test_every_command_has_help(arguments, capsys):
     assert end.value.code == 0 and "usage: python -m gcr_tutorial" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [
-    [], ["conquer"], ["search", "DIR"], ["run", "--no-memorize", "--memorize-epochs", "3"],
-    ["run", "--pseudo-queries", "3", "--no-pseudo-queries"], ["run", "--schedule", "never"], ["run", "--seed", "x"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["conquer"],
+        ["search", "DIR"],
+        ["run", "--no-memorize", "--memorize-epochs", "3"],
+        ["run", "--pseudo-queries", "3", "--no-pseudo-queries"],
+        ["run", "--schedule", "never"],
+        ["run", "--seed", "x"],
+    ],
+)
 def test_what_cannot_be_parsed_is_status_2(arguments, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main(arguments)
     assert end.value.code == 2 and "error: " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name, module, function", [
-    ("doctor", "doctor", "run_doctor"), ("tutorial", "notebook_runner", "run_tutorial"),
-    ("notebooks", "notebook_runner", "save_notebooks")])
+@pytest.mark.parametrize(
+    "name, module, function",
+    [
+        ("doctor", "doctor", "run_doctor"),
+        ("tutorial", "notebook_runner", "run_tutorial"),
+        ("notebooks", "notebook_runner", "save_notebooks"),
+    ],
+)
 def test_the_other_commands_return_the_status_of_their_work(monkeypatch, name, module, function):
     stand_in = types.ModuleType(module)
     setattr(stand_in, function, lambda *arguments: 7)

@@ -15,8 +15,14 @@ from gcr_tutorial.clip_baseline import embed_images, embed_texts, fine_tune_clip
 from gcr_tutorial.clip_folder import clip_config, new_clip, save_clip_weights, train_clip_tokenizer
 from gcr_tutorial.clip_training import contrastive_loss, cosine_share, draw_captions, training_encoders
 
-COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220), "yellow": (230, 220, 30),
-           "black": (10, 10, 10), "white": (250, 250, 250)}
+COLOURS = {
+    "red": (220, 30, 30),
+    "green": (30, 200, 30),
+    "blue": (30, 30, 220),
+    "yellow": (230, 220, 30),
+    "black": (10, 10, 10),
+    "white": (250, 250, 250),
+}
 IMAGES = [Image.new("RGB", (24, 24), colour) for colour in COLOURS.values()]
 PAIRS = [(row, text) for row, colour in enumerate(COLOURS) for text in (f"a {colour} wall", f"it is all {colour}")]
 
@@ -138,8 +144,9 @@ def test_fine_tuning_learns_the_pairs(clip):
         return sum(best[0] == row for best, (row, _) in zip(ranked, PAIRS)) / len(PAIRS)
 
     steps = []
-    history = fine_tune_clip(clip, IMAGES, PAIRS, epochs=40, lr=3e-3, bf16=False,
-                             progress=lambda step, total, loss: steps.append((step, total)))
+    history = fine_tune_clip(
+        clip, IMAGES, PAIRS, epochs=40, lr=3e-3, bf16=False, progress=lambda step, total, loss: steps.append((step, total))
+    )
     assert recall() == 1.0
     assert history["loss"][-1] < history["loss"][0] / 2
     assert len(history["loss"]) == history["steps"] == 40 and steps[-1] == (40, 40)

@@ -17,10 +17,21 @@ from gcr_tutorial.clip_pretraining import pretrain_clip, recall_evaluator
 from gcr_tutorial.clip_towers import caption_ends, fast_encode_images, fast_encode_texts, training_flops
 from gcr_tutorial.clip_training import clip_optimizers, set_lr
 
-COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220), "yellow": (230, 220, 30),
-           "black": (10, 10, 10), "white": (250, 250, 250)}
-TEXTS = [f"{a} {colour} {thing} on the {place}" for a in ("a", "the") for colour in COLOURS
-         for thing in ("kite", "dog", "boat") for place in ("left", "right")]
+COLOURS = {
+    "red": (220, 30, 30),
+    "green": (30, 200, 30),
+    "blue": (30, 30, 220),
+    "yellow": (230, 220, 30),
+    "black": (10, 10, 10),
+    "white": (250, 250, 250),
+}
+TEXTS = [
+    f"{a} {colour} {thing} on the {place}"
+    for a in ("a", "the")
+    for colour in COLOURS
+    for thing in ("kite", "dog", "boat")
+    for place in ("left", "right")
+]
 SMALL = {"patch_size": 8, "width": 32, "layers": 2, "head_width": 16, "embed_dim": 16}
 
 
@@ -55,8 +66,18 @@ class Ticks:
 
 
 def train(bank, out_dir, steps, **options):
-    options = {"batch_size": 12, "shape": SMALL, "vocab_size": 300, "bf16": False, "progress": lambda line: None,
-               "clock": Ticks(), "save_every": 2, "report_every": 1, "lr": 1e-2, **options}
+    options = {
+        "batch_size": 12,
+        "shape": SMALL,
+        "vocab_size": 300,
+        "bf16": False,
+        "progress": lambda line: None,
+        "clock": Ticks(),
+        "save_every": 2,
+        "report_every": 1,
+        "lr": 1e-2,
+        **options,
+    }
     texts = [caption for captions in bank.captions for caption in captions]
     return pretrain_clip(bank, out_dir, minutes=steps / 60, tokenizer_texts=texts, **options)
 
@@ -77,7 +98,7 @@ def test_tokenizer_adds_bos_and_eos_and_pads_on_the_right():
     ids = tokenizer(["a red kite"], padding="max_length", max_length=16).input_ids[0]
     end = ids.index(tokenizer.eos_token_id)
     assert ids[0] == tokenizer.bos_token_id
-    assert set(ids[end + 1:]) == {tokenizer.pad_token_id}
+    assert set(ids[end + 1 :]) == {tokenizer.pad_token_id}
     assert tokenizer.decode(ids, skip_special_tokens=True).strip() == "a red kite"
 
 
@@ -109,7 +130,7 @@ def test_tokens_after_eos_do_not_change_an_embedding(folder):
     end = caption_ends(model, tokens)
     changed = tokens.clone()
     for row, position in zip(changed, end):
-        row[position + 1:] = torch.arange(5, 5 + len(row) - position - 1) + 200  # argmax would go there
+        row[position + 1 :] = torch.arange(5, 5 + len(row) - position - 1) + 200  # argmax would go there
     assert not torch.equal(tokens, changed)
     with torch.no_grad():
         torch.testing.assert_close(model.eval().encode_text(tokens), model.encode_text(changed))

@@ -70,8 +70,11 @@ def test_menus_lead_down_the_tree_and_start_anew_above_it(monkeypatch):
     menus[1].value = "x"
     menus[1].value = ""
     menus[0].value = ""
-    assert handle.shown[2:] == ["1 picture whose name begins with b x.", "2 pictures whose names begin with b.",
-                                "6 pictures whose names begin with any token."]
+    assert handle.shown[2:] == [
+        "1 picture whose name begins with b x.",
+        "2 pictures whose names begin with b.",
+        "6 pictures whose names begin with any token.",
+    ]
 
 
 def test_without_ipywidgets_the_still_picture_stands_alone(monkeypatch):

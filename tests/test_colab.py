@@ -19,8 +19,12 @@ from gcr_tutorial.notebook_files import NOTEBOOKS
 SETUP = series.SETUP.format(**series.repository_setting())
 
 
-@given(st.dictionaries(st.sampled_from([*colab.COLABS_OWN, "tqdm", "faiss-cpu", "peft", "open-clip-torch"]),
-                       st.sampled_from(["0.0.1", "1.0", "2.6.0+cu126", "99.0"])))
+@given(
+    st.dictionaries(
+        st.sampled_from([*colab.COLABS_OWN, "tqdm", "faiss-cpu", "peft", "open-clip-torch"]),
+        st.sampled_from(["0.0.1", "1.0", "2.6.0+cu126", "99.0"]),
+    )
+)
 def test_colabs_own_packages_are_never_asked_for(installed):
     wanted = {Requirement(line).name for line in colab.unmet(doctor.declared_requirements(), installed)}
     assert not wanted & {*colab.COLABS_OWN, "triton"} and not any(name.startswith("nvidia") for name in wanted)
@@ -28,8 +32,16 @@ def test_colabs_own_packages_are_never_asked_for(installed):
 
 
 def test_what_fits_stays_and_what_is_missing_or_too_old_is_asked_for():
-    needs = ["torch>=2.6", "numpy>=1.26", "peft>=0.18,<1", "tqdm>=4.66", "tokenizers>=0.22", 'tomli>=2; python_version < "3"',
-             'hf_xet>=1; extra == "fast"', "nvidia-cublas-cu12==1.0"]
+    needs = [
+        "torch>=2.6",
+        "numpy>=1.26",
+        "peft>=0.18,<1",
+        "tqdm>=4.66",
+        "tokenizers>=0.22",
+        'tomli>=2; python_version < "3"',
+        'hf_xet>=1; extra == "fast"',
+        "nvidia-cublas-cu12==1.0",
+    ]
     assert colab.unmet(needs, {"peft": "0.18.1", "tqdm": "4.0", "torch": "1.0"}) == ["tokenizers>=0.22", "tqdm>=4.66"]
 
 
@@ -68,8 +80,20 @@ def test_on_colab_the_cell_clones_installs_and_finds_the_clone_once(monkeypatch,
     setting = series.repository_setting()
     monkeypatch.setenv("COLAB_RELEASE_TAG", "release-colab")
     clone, install = run_cell(monkeypatch, tmp_path)
-    assert clone == (["git", "clone", "--depth", "1", "--branch", setting["revision"],
-                      f"https://github.com/{setting['repository']}", "tutorial"], None, True)
+    assert clone == (
+        [
+            "git",
+            "clone",
+            "--depth",
+            "1",
+            "--branch",
+            setting["revision"],
+            f"https://github.com/{setting['repository']}",
+            "tutorial",
+        ],
+        None,
+        True,
+    )
     assert install == ([sys.executable, "-m", "gcr_tutorial.colab"], "tutorial", True)
     assert sys.path[0] == str(tmp_path / "tutorial")
     assert run_cell(monkeypatch, tmp_path) == []  # run again: nothing is fetched twice

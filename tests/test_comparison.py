@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tiny_data import QUICK, TEST, TRAIN, command, data_folder, finished_run, own_copy, photographs, scratch
 
 from gcr_tutorial import __main__ as cli
 from gcr_tutorial import comparison, pipeline
@@ -22,7 +23,6 @@ from gcr_tutorial.reporting import comparison_markdown, comparison_rows, compari
 from gcr_tutorial.retriever import GenerativeRetriever
 from gcr_tutorial.training import Recipe
 from gcr_tutorial.training_state import Interrupted
-from tiny_data import QUICK, TEST, TRAIN, command, data_folder, finished_run, own_copy, photographs, scratch
 
 QUERIES = ["a boy flying a kite", "A dog.", "two red balls near a tree on the beach at night"]
 
@@ -40,7 +40,9 @@ def quiet(line: str) -> None:
 def small_run(kind: str) -> Path:
     """The folder of a run over six images, three of them the gallery: tests share it."""
     out = scratch() / "small" / kind
-    status, _, err = command("run", "--identifier", kind, "--train-images", "3", "--test-images", "3", *QUICK, "--out", str(out))
+    status, _, err = command(
+        "run", "--identifier", kind, "--train-images", "3", "--test-images", "3", *QUICK, "--out", str(out)
+    )
     assert status == 0, err
     return out
 
@@ -80,8 +82,11 @@ def test_each_kind_remembers_what_it_was_told(kind, monkeypatch, tmp_path):
 def test_no_evaluated_query_becomes_a_semantic_identifier(monkeypatch, tmp_path):
     corpus = ImageCaptionCorpus.from_picturebook(TRAIN, 0, TEST)
     asked = [query.text for query in make_task(corpus).eval_queries]
-    monkeypatch.setattr(pipeline, "generate_pseudo_queries", lambda backbone, features, *a, **k: [
-        [asked[0], asked[7].upper(), f"A thing {i}."] for i in range(len(features))])  # the model says what will be asked
+    monkeypatch.setattr(
+        pipeline,
+        "generate_pseudo_queries",
+        lambda backbone, features, *a, **k: [[asked[0], asked[7].upper(), f"A thing {i}."] for i in range(len(features))],
+    )  # the model says what will be asked
     kept = []
     monkeypatch.setattr(pipeline, "write_results", lambda out, retriever, results: kept.append(retriever))
     monkeypatch.setattr(pipeline, "measure", lambda *a: {})
@@ -91,8 +96,11 @@ def test_no_evaluated_query_becomes_a_semantic_identifier(monkeypatch, tmp_path)
     said = [tokenizer.decode(ids[:-1]).strip() for ids in kept[0].identifiers.token_ids(tokenizer, kept[0].backbone.end_id)]
     assert said[TRAIN:] == [f"A thing {i}." for i in range(TEST)]
     asked_before = {text.lower().rstrip(".") for text in asked}
-    assert all(text in record.captions for text, record in zip(said[:TRAIN], corpus.records)
-               if record.captions[0].lower().rstrip(".") not in asked_before)
+    assert all(
+        text in record.captions
+        for text, record in zip(said[:TRAIN], corpus.records)
+        if record.captions[0].lower().rstrip(".") not in asked_before
+    )
 
 
 # compare
@@ -106,8 +114,11 @@ def counted(monkeypatch) -> list[str]:
 
     def stand_in(corpus, preset, *, identifier, protocol, seed, out, **how):
         ran.append(identifier)
-        results = example | {"identifier": identifier, "settings": settings_of(corpus, preset, identifier, protocol, seed),
-                             "tokens_per_identifier": len(ran)}
+        results = example | {
+            "identifier": identifier,
+            "settings": settings_of(corpus, preset, identifier, protocol, seed),
+            "tokens_per_identifier": len(ran),
+        }
         pipeline.write_results(out, SimpleNamespace(save_pretrained=lambda folder: None), results)
         return results
 
@@ -116,8 +127,12 @@ def counted(monkeypatch) -> list[str]:
 
 
 def small(**changes):
-    return replace(get_preset("tiny"), pseudo_queries=2, pseudo_samples=2,
-                   recipe=replace(Recipe(memorize_epochs=1, retrieve_epochs=1), **changes))
+    return replace(
+        get_preset("tiny"),
+        pseudo_queries=2,
+        pseudo_samples=2,
+        recipe=replace(Recipe(memorize_epochs=1, retrieve_epochs=1), **changes),
+    )
 
 
 def corpus_of(train: int = 6, test: int = 4) -> ImageCaptionCorpus:
@@ -128,7 +143,9 @@ def test_finished_kinds_are_not_run_again_unless_the_settings_differ(tmp_path, c
     said: list[str] = []
     first = compare(corpus_of(), small(), ["atomic", "numeric", "atomic"], tmp_path, progress=said.append)
     assert counted == ["atomic", "numeric"] and [results["identifier"] for results in first] == counted
-    assert "atomic (1 of 2): training now" in said and any(line.startswith("numeric (2 of 2): training now, about") for line in said)
+    assert "atomic (1 of 2): training now" in said and any(
+        line.startswith("numeric (2 of 2): training now, about") for line in said
+    )
     again = compare(corpus_of(), small(), ["numeric", "classifier"], tmp_path, progress=said.append)
     assert counted == ["atomic", "numeric", "classifier"] and again[0] == first[1]
     compare(corpus_of(), small(lr=1e-4), ["numeric"], tmp_path, progress=quiet)
@@ -187,8 +204,23 @@ def test_stored_pseudo_queries_are_those_of_the_same_settings_or_written_anew(tm
 
 
 def test_the_command_writes_the_table_it_prints(tmp_path):
-    arguments = ["compare", "--kinds", "atomic, classifier", "--train-images", "6", "--test-images", "4", "--pseudo-queries", "2",
-                 "--memorize-epochs", "1", "--retrieve-epochs", "1", "--out", str(tmp_path / "c")]
+    arguments = [
+        "compare",
+        "--kinds",
+        "atomic, classifier",
+        "--train-images",
+        "6",
+        "--test-images",
+        "4",
+        "--pseudo-queries",
+        "2",
+        "--memorize-epochs",
+        "1",
+        "--retrieve-epochs",
+        "1",
+        "--out",
+        str(tmp_path / "c"),
+    ]
     status, out, err = command(*arguments)
     assert status == 0, err
     stored = json.loads((tmp_path / "c" / "comparison.json").read_text())
@@ -206,14 +238,40 @@ def test_the_command_writes_the_table_it_prints(tmp_path):
 
 def test_options_reach_the_comparison(monkeypatch):
     calls = []
-    monkeypatch.setattr(comparison, "compare", lambda *a, **how: calls.append((*a, how)) or (_ for _ in ()).throw(ValueError("enough")))
+    monkeypatch.setattr(
+        comparison, "compare", lambda *a, **how: calls.append((*a, how)) or (_ for _ in ()).throw(ValueError("enough"))
+    )
     for kinds in ("all", "structured"):
-        command("compare", "--train-images", "3", "--test-images", "2", "--protocol", "heldout-caption", "--seed", "4",
-                "--lr", "0.5", "--kinds", kinds, "--out", "x", "--resume", "--checkpoint-steps", "9")
+        command(
+            "compare",
+            "--train-images",
+            "3",
+            "--test-images",
+            "2",
+            "--protocol",
+            "heldout-caption",
+            "--seed",
+            "4",
+            "--lr",
+            "0.5",
+            "--kinds",
+            kinds,
+            "--out",
+            "x",
+            "--resume",
+            "--checkpoint-steps",
+            "9",
+        )
     (corpus, preset, kinds, out, how), (_, _, some, _, _) = calls
     assert (len(corpus.indices("train")), preset.recipe.lr, kinds, str(out), some) == (3, 0.5, KINDS, "x", ("structured",))
-    assert how == {"protocol": "heldout-caption", "seed": 4, "about": {"source": "picturebook"}, "resume": True,
-                   "checkpoint_seconds": 60, "checkpoint_steps": 9}
+    assert how == {
+        "protocol": "heldout-caption",
+        "seed": 4,
+        "about": {"source": "picturebook"},
+        "resume": True,
+        "checkpoint_seconds": 60,
+        "checkpoint_steps": 9,
+    }
 
 
 def test_the_help_names_every_kind(capsys):
@@ -224,7 +282,10 @@ def test_the_help_names_every_kind(capsys):
 
 
 def test_an_interrupted_kind_goes_on_and_another_recipes_is_refused_before_any_work(tmp_path, monkeypatch):
-    kinds, straight = ["numeric", "classifier"], compare(corpus_of(), small(), ["classifier"], tmp_path / "straight", progress=quiet)
+    kinds, straight = (
+        ["numeric", "classifier"],
+        compare(corpus_of(), small(), ["classifier"], tmp_path / "straight", progress=quiet),
+    )
     original, calls = BatchGradient.__call__, []
 
     def stopped(self, batch):
@@ -236,7 +297,10 @@ def test_an_interrupted_kind_goes_on_and_another_recipes_is_refused_before_any_w
     with monkeypatch.context() as patch, pytest.raises(Interrupted) as end:
         patch.setattr(BatchGradient, "__call__", stopped)
         compare(corpus_of(), small(), kinds, tmp_path, progress=quiet)
-    assert "--resume" in end.value.__notes__[0] and (tmp_path / "classifier" / "checkpoints" / "training" / "0_classifier.safetensors").is_file()
+    assert (
+        "--resume" in end.value.__notes__[0]
+        and (tmp_path / "classifier" / "checkpoints" / "training" / "0_classifier.safetensors").is_file()
+    )
     said: list[str] = []
     for wrong, words in (({"resume": False}, "add --resume"), ({"resume": True, "seed": 1}, "seed was 0 and is 1")):
         with pytest.raises(ValueError, match=words):
@@ -249,7 +313,9 @@ def test_an_interrupted_kind_goes_on_and_another_recipes_is_refused_before_any_w
 
 def test_pictures_without_captions_give_dashes(tmp_path):
     photographs(tmp_path / "photos", 3)
-    [results] = compare(ImageCaptionCorpus.from_folder(tmp_path / "photos"), small(), ["string"], tmp_path / "out", progress=quiet)
+    [results] = compare(
+        ImageCaptionCorpus.from_folder(tmp_path / "photos"), small(), ["string"], tmp_path / "out", progress=quiet
+    )
     [row] = comparison_rows([results])
     assert row["R@1"] is row["R@1 all"] is row["R@1 hybrid"] is row["valid rate"] is row["search s"] is None
     assert comparison_table([results]).splitlines()[-1].split().count("-") == 7
@@ -265,9 +331,15 @@ def test_settings_tell_runs_apart(tmp_path, monkeypatch):
 
     first = settings()
     assert first == settings() == json.loads(json.dumps(first))
-    others = [settings(corpus_of(5)), settings(preset=small(lr=1.0)), settings(preset=replace(small(), clusters=9)),
-              settings(kind="numeric"), settings(protocol="heldout-caption"), settings(seed=1),
-              settings(ImageCaptionCorpus.from_picturebook(6, 0, 4, seed=1))]
+    others = [
+        settings(corpus_of(5)),
+        settings(preset=small(lr=1.0)),
+        settings(preset=replace(small(), clusters=9)),
+        settings(kind="numeric"),
+        settings(protocol="heldout-caption"),
+        settings(seed=1),
+        settings(ImageCaptionCorpus.from_picturebook(6, 0, 4, seed=1)),
+    ]
     own_copy(data_folder(), tmp_path / "data")
     monkeypatch.setenv("GCR_DATA", str(tmp_path / "data"))
     assert settings() == first  # the same weights elsewhere

@@ -17,8 +17,10 @@ from gcr_tutorial import picturebook
 from gcr_tutorial.corpus import ImageCaptionCorpus, ImageRecord, make_task
 
 FLICKR = Path(__file__).resolve().parents[1].parent / "shared" / "flickr8k-sample"
-needs_flickr = pytest.mark.skipif(not (FLICKR / "dataset_flickr8k.json").is_file(),
-                                  reason=f"the Flickr8k sample is not at {FLICKR} (it may not be redistributed)")
+needs_flickr = pytest.mark.skipif(
+    not (FLICKR / "dataset_flickr8k.json").is_file(),
+    reason=f"the Flickr8k sample is not at {FLICKR} (it may not be redistributed)",
+)
 needs_picturebook = pytest.mark.skipif(not hasattr(picturebook, "render"), reason="the Picturebook is not drawn yet")
 
 
@@ -48,6 +50,7 @@ def in_memory(captions_of_each, split="train"):
 
 
 # Karpathy files
+
 
 def test_karpathy_file_is_read(tmp_path):
     corpus = load(tmp_path, [entry("a.jpg"), entry("b.jpg", "restval"), entry("c.jpg", "val"), entry("d.jpg", "test")])
@@ -106,6 +109,7 @@ def test_captions_are_one_line_each_blank_ones_dropped_tokens_if_no_raw(tmp_path
 
 # Bad input: handled, or refused by name
 
+
 def test_missing_images_are_named_and_counted(tmp_path):
     json_path, images = write(tmp_path, [entry("a.jpg"), entry("gone.jpg")])
     (images / "gone.jpg").unlink()
@@ -153,9 +157,17 @@ def test_unknown_split_is_refused(tmp_path, split):
         load(tmp_path, [entry("a.jpg", split)])
 
 
-@pytest.mark.parametrize("more", [
-    {"filename": "/etc/passwd"}, {"filename": "../secret.jpg"}, {"filename": "a/../b.jpg"}, {"filename": "b\0.jpg"},
-    {"filename": "b.jpg", "filepath": "../outside"}, {"filename": "b.jpg", "filepath": "/"}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"filename": "/etc/passwd"},
+        {"filename": "../secret.jpg"},
+        {"filename": "a/../b.jpg"},
+        {"filename": "b\0.jpg"},
+        {"filename": "b.jpg", "filepath": "../outside"},
+        {"filename": "b.jpg", "filepath": "/"},
+    ],
+)
 def test_filename_outside_the_folder_is_refused(tmp_path, more):
     (tmp_path / "secret.jpg").write_bytes(b"x")
     with pytest.raises(ValueError, match=r"images\[0\].*file name"):
@@ -174,8 +186,12 @@ def test_link_to_outside_is_refused_at_loading_and_at_reading(tmp_path):
 
 
 def test_odd_pixel_formats_come_out_as_upright_rgb(tmp_path):
-    odd = {"deep.png": Image.new("I;16", (30, 20), 40000), "print.jpg": Image.new("CMYK", (30, 20), (0, 200, 200, 0)),
-           "few.png": Image.new("P", (30, 20), 3), "phone.jpg": Image.new("RGB", (30, 20))}
+    odd = {
+        "deep.png": Image.new("I;16", (30, 20), 40000),
+        "print.jpg": Image.new("CMYK", (30, 20), (0, 200, 200, 0)),
+        "few.png": Image.new("P", (30, 20), 3),
+        "phone.jpg": Image.new("RGB", (30, 20)),
+    }
     json_path, images = write(tmp_path, [entry(name, "test") for name in odd], pictures=False)
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -208,11 +224,18 @@ def test_json_of_another_layout_is_refused(tmp_path, data):
         ImageCaptionCorpus.from_karpathy(tmp_path / "dataset.json", tmp_path)
 
 
-@pytest.mark.parametrize("item, message", [
-    ({"file_name": "a.jpg"}, "no 'filename'"), ("a.jpg", "no 'filename'"), ({"filename": 7}, "no 'filename'"),
-    (entry("a.jpg", filepath=7), "filepath"), ({**entry("a.jpg"), "sentences": "a dog"}, "list of captions"),
-    ({**entry("a.jpg"), "sentences": ["a dog"]}, "neither 'raw'"),
-    ({**entry("a.jpg"), "sentences": [{}]}, "neither 'raw'")])
+@pytest.mark.parametrize(
+    "item, message",
+    [
+        ({"file_name": "a.jpg"}, "no 'filename'"),
+        ("a.jpg", "no 'filename'"),
+        ({"filename": 7}, "no 'filename'"),
+        (entry("a.jpg", filepath=7), "filepath"),
+        ({**entry("a.jpg"), "sentences": "a dog"}, "list of captions"),
+        ({**entry("a.jpg"), "sentences": ["a dog"]}, "neither 'raw'"),
+        ({**entry("a.jpg"), "sentences": [{}]}, "neither 'raw'"),
+    ],
+)
 def test_malformed_entries_are_refused(tmp_path, item, message):
     with pytest.raises(ValueError, match=rf"dataset.json, images\[1\].*{message}"):
         load(tmp_path, [entry("ok.jpg"), item], pictures=False)
@@ -235,6 +258,7 @@ def test_utf8_with_a_byte_order_mark_is_read(tmp_path):
 
 # A bare folder
 
+
 def test_folder_without_captions(tmp_path):
     _, images = write(tmp_path, [entry("b.jpg"), entry("a.jpg", filepath="sub")])
     corpus = ImageCaptionCorpus.from_folder(images)
@@ -246,6 +270,7 @@ def test_folder_without_captions(tmp_path):
 
 
 # Protocols
+
 
 def test_karpathy_protocol(tmp_path):
     entries = [entry("t.jpg", "test", ["x y", "z"]), entry("v.jpg", "val"), entry("a.jpg", "train", ["p"])]
@@ -261,8 +286,9 @@ def test_unknown_protocol():
         make_task(in_memory([["a"]]), "loo")
 
 
-caption_lists = st.lists(st.lists(st.sampled_from(["a dog", "A dog .", "a cat", "two cats", "a red kite"]), max_size=6),
-                         min_size=1, max_size=6)
+caption_lists = st.lists(
+    st.lists(st.sampled_from(["a dog", "A dog .", "a cat", "two cats", "a red kite"]), max_size=6), min_size=1, max_size=6
+)
 
 
 @settings(max_examples=60, deadline=None)
@@ -311,6 +337,7 @@ Caption = namedtuple("Caption", "text meaning")
 @pytest.fixture
 def stand_in(monkeypatch):
     """Scenes are their seeds; caption j says the seed modulo j + 2."""
+
     def satisfies(scene, meaning):
         return scene % meaning[0] == meaning[1]
 
@@ -367,6 +394,7 @@ def test_real_picturebook():
 
 
 # Real photographs
+
 
 @needs_flickr
 def test_flickr_sample():

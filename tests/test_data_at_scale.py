@@ -18,6 +18,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tiny_data import QUICK, command
 
 from gcr_tutorial import hub_data, karpathy, picture_loader
 from gcr_tutorial.corpus import ImageCaptionCorpus, ImageRecord, make_task
@@ -27,7 +28,6 @@ from gcr_tutorial.karpathy import read_karpathy
 from gcr_tutorial.picture_loader import AHEAD, CHUNK, default_workers, load_pictures
 from gcr_tutorial.pipeline import pictures
 from gcr_tutorial.retriever import GenerativeRetriever, picture_of
-from tiny_data import QUICK, command
 
 ROOT = Path(__file__).resolve().parent.parent
 try:
@@ -44,10 +44,17 @@ def coco_like(folder: Path, n: int, tokens: bool = True) -> tuple[Path, Path]:
         part, split = ("val2014", ("val", "test", "restval")[i % 3]) if i % 2 else ("train2014", "train")
         said = [f"a very long caption of {word} number {i} beside a dog and a tree" for word in ("kites", "cats", "men")]
         words = (lambda text: {"tokens": text.split()}) if tokens else (lambda text: {})
-        images.append({
-            "filepath": part, "filename": f"COCO_{part}_{i:012d}.jpg", "imgid": i, "cocoid": i + 7, "split": split,
-            "sentids": [5 * i + j for j in range(3)],
-            "sentences": [{**words(text), "raw": text, "imgid": i, "sentid": 5 * i + j} for j, text in enumerate(said)]})
+        images.append(
+            {
+                "filepath": part,
+                "filename": f"COCO_{part}_{i:012d}.jpg",
+                "imgid": i,
+                "cocoid": i + 7,
+                "split": split,
+                "sentids": [5 * i + j for j in range(3)],
+                "sentences": [{**words(text), "raw": text, "imgid": i, "sentid": 5 * i + j} for j, text in enumerate(said)],
+            }
+        )
         (folder / "images" / part).mkdir(parents=True, exist_ok=True)
         (folder / "images" / part / images[-1]["filename"]).touch()
     path = folder / "dataset_coco.json"
@@ -75,11 +82,13 @@ def assert_same_pixels(some, others):
 
 # Karpathy's files
 
+
 def test_ms_coco_as_karpathy_wrote_it(tmp_path):
     corpus = ImageCaptionCorpus.from_karpathy(*coco_like(tmp_path, 12))
     assert corpus.name == "coco" and [len(corpus.indices(split)) for split in ("train", "val", "test")] == [8, 2, 2]
-    assert corpus.records[5] == ImageRecord("val2014/COCO_val2014_000000000005.jpg", "train", corpus.records[5].captions,
-                                            "val2014/COCO_val2014_000000000005.jpg")  # restval trains
+    assert corpus.records[5] == ImageRecord(
+        "val2014/COCO_val2014_000000000005.jpg", "train", corpus.records[5].captions, "val2014/COCO_val2014_000000000005.jpg"
+    )  # restval trains
     assert len(make_task(corpus).train_queries) == 24 and len(make_task(corpus).eval_queries) == 6
 
 
@@ -87,8 +96,16 @@ def test_flickr30k_as_karpathy_wrote_it(tmp_path):
     names = [f"{1000092795 + i}.jpg" for i in range(4)]
     for name in names:
         Image.new("RGB", (8, 8)).save(tmp_path / name)
-    entries = [{"sentids": [i], "imgid": i, "filename": name, "split": ("train", "train", "val", "test")[i], "sentences": [
-        {"tokens": ["two", "men"], "raw": "Two men.", "imgid": i, "sentid": i}]} for i, name in enumerate(names)]
+    entries = [
+        {
+            "sentids": [i],
+            "imgid": i,
+            "filename": name,
+            "split": ("train", "train", "val", "test")[i],
+            "sentences": [{"tokens": ["two", "men"], "raw": "Two men.", "imgid": i, "sentid": i}],
+        }
+        for i, name in enumerate(names)
+    ]
     (tmp_path / "dataset_flickr30k.json").write_text(json.dumps({"images": entries, "dataset": "flickr30k"}))
     corpus = ImageCaptionCorpus.from_karpathy(tmp_path / "dataset_flickr30k.json", tmp_path)
     assert corpus.name == "flickr30k" and [record.split for record in corpus.records] == ["train", "train", "val", "test"]
@@ -149,13 +166,16 @@ def test_a_path_that_stays_inside_is_read(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "sub" / "b.jpg")
     os.symlink(tmp_path / "sub", tmp_path / "link")  # inside, too
     os.symlink(tmp_path / "sub" / "b.jpg", tmp_path / "c.jpg")
-    entries = [{"filename": name, "split": "test", "sentences": [{"raw": "x"}]} for name in ("sub/b.jpg", "link/b.jpg", "c.jpg")]
+    entries = [
+        {"filename": name, "split": "test", "sentences": [{"raw": "x"}]} for name in ("sub/b.jpg", "link/b.jpg", "c.jpg")
+    ]
     (tmp_path / "x.json").write_text(json.dumps({"images": entries}))
     corpus = ImageCaptionCorpus.from_karpathy(tmp_path / "x.json", tmp_path)
     assert [corpus.image(i).size for i in range(3)] == [(8, 8)] * 3
 
 
 # Pictures made in other processes
+
 
 def test_pictures_from_files_are_the_same_with_workers(tmp_path, monkeypatch):
     corpus = photos(tmp_path / "photos", 3 * CHUNK + 1)
@@ -247,8 +267,12 @@ if __name__ == "__main__":
 def test_workers_do_not_outlive_a_killed_run(tmp_path):
     photos(tmp_path / "photos", 8)
     (tmp_path / "script.py").write_text(KILLED)
-    run = subprocess.Popen([sys.executable, tmp_path / "script.py", tmp_path / "photos"], stdout=subprocess.PIPE, text=True,
-                           env={**os.environ, "PYTHONPATH": str(ROOT)})
+    run = subprocess.Popen(
+        [sys.executable, tmp_path / "script.py", tmp_path / "photos"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     [worker] = map(int, run.stdout.readline().split())
     alive = lambda: Path(f"/proc/{worker}/stat").exists() and Path(f"/proc/{worker}/stat").read_text().split()[2] != "Z"
     assert alive()
@@ -271,6 +295,7 @@ def test_workers_are_used_where_they_pay(monkeypatch):
 
 
 # Copies from the Hub
+
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
@@ -298,12 +323,18 @@ SHA = "0123456789abcdef0123456789abcdef01234567"
 
 @needs_datasets
 def test_a_copy_with_karpathys_columns(hub, tmp_path):
-    rows = {"caption": [["a dog", " ", "two\ndogs"], ["a cat"], ["a kite"]], "split": ["train", "restval", "test"],
-            "filename": ["x.jpg", "y.jpg", "z.jpg"]}
+    rows = {
+        "caption": [["a dog", " ", "two\ndogs"], ["a cat"], ["a kite"]],
+        "split": ["train", "restval", "test"],
+        "filename": ["x.jpg", "y.jpg", "z.jpg"],
+    }
     datasets.DatasetDict({"test": dataset(rows, 3)}).save_to_disk(tmp_path / "copy")
     corpus = ImageCaptionCorpus.from_hub(tmp_path / "copy")
-    assert corpus.records == (ImageRecord("x.jpg", "train", ("a dog", "two dogs"), 0), ImageRecord("y.jpg", "train", ("a cat",), 1),
-                              ImageRecord("z.jpg", "test", ("a kite",), 2))
+    assert corpus.records == (
+        ImageRecord("x.jpg", "train", ("a dog", "two dogs"), 0),
+        ImageRecord("y.jpg", "train", ("a cat",), 1),
+        ImageRecord("z.jpg", "test", ("a kite",), 2),
+    )
     assert [q.text for q in make_task(corpus).eval_queries] == ["a kite"] and corpus.meaning(0, 0) is None
     (tmp_path / "1.jpg").write_bytes(jpeg(1))
     assert_same_pixels([corpus.image(1)], [open_image(tmp_path / "1.jpg")])
@@ -326,19 +357,27 @@ def test_a_downloaded_copy_is_read_offline_by_name_and_commit(hub):
 
 @needs_datasets
 def test_rows_of_one_file_are_one_image_and_sentences_are_read(hub):
-    rows = {"sentences": [[{"raw": "one"}], [{"raw": "two"}], [{"raw": "three"}]], "filepath": ["val2014"] * 3,
-            "filename": ["a.jpg", "a.jpg", "b.jpg"]}
+    rows = {
+        "sentences": [[{"raw": "one"}], [{"raw": "two"}], [{"raw": "three"}]],
+        "filepath": ["val2014"] * 3,
+        "filename": ["a.jpg", "a.jpg", "b.jpg"],
+    }
     corpus = corpus_from_dataset({"test": dataset(rows, 3)}, "pairs")
     assert [(r.id, r.captions) for r in corpus.records] == [("val2014/a.jpg", ("one", "two")), ("val2014/b.jpg", ("three",))]
     assert_same_pixels([corpus.image(1, 12)], [corpus_from_dataset({"test": dataset(rows, 3).select([2])}, "b").image(0, 12)])
 
 
 @needs_datasets
-@pytest.mark.parametrize("rows, part, message", [
-    ({"words": ["x"]}, "test", "columns image, words: one of pictures and one of captions"),
-    ({"caption": ["x"]}, "default", "unknown split 'default'"), ({"caption": ["x"]}, "", "unknown split ''"),
-    ({"caption": [3]}, "test", "a caption must be text"), ({"caption": ["x"], "split": ["all"]}, "test", "unknown split 'all'"),
-])
+@pytest.mark.parametrize(
+    "rows, part, message",
+    [
+        ({"words": ["x"]}, "test", "columns image, words: one of pictures and one of captions"),
+        ({"caption": ["x"]}, "default", "unknown split 'default'"),
+        ({"caption": ["x"]}, "", "unknown split ''"),
+        ({"caption": [3]}, "test", "a caption must be text"),
+        ({"caption": ["x"], "split": ["all"]}, "test", "unknown split 'all'"),
+    ],
+)
 def test_data_of_another_kind_is_refused(hub, rows, part, message):
     with pytest.raises(ValueError, match=message):
         corpus_from_dataset({part: dataset(rows, 1)}, "odd")
@@ -362,13 +401,16 @@ def test_a_damaged_picture_is_named_and_missing_captions_are_told(hub):
 
 
 @needs_datasets
-@pytest.mark.parametrize("name, revision, error, message", [
-    ("someone/photos", None, ValueError, "give the commit to take, 40 hexadecimal digits, not None"),
-    ("someone/photos", "main", ValueError, "40 hexadecimal digits, not 'main'"),
-    ("no name", SHA, ValueError, "neither a folder nor a name on the Hub"),
-    ("someone/photos", SHA, FileNotFoundError, f"hf download someone/photos --repo-type dataset --revision {SHA}"),
-    ("flickr30k", None, FileNotFoundError, f"hf download {HUB_COPIES['flickr30k'][0]} --repo-type dataset --revision"),
-])
+@pytest.mark.parametrize(
+    "name, revision, error, message",
+    [
+        ("someone/photos", None, ValueError, "give the commit to take, 40 hexadecimal digits, not None"),
+        ("someone/photos", "main", ValueError, "40 hexadecimal digits, not 'main'"),
+        ("no name", SHA, ValueError, "neither a folder nor a name on the Hub"),
+        ("someone/photos", SHA, FileNotFoundError, f"hf download someone/photos --repo-type dataset --revision {SHA}"),
+        ("flickr30k", None, FileNotFoundError, f"hf download {HUB_COPIES['flickr30k'][0]} --repo-type dataset --revision"),
+    ],
+)
 def test_what_cannot_be_had_is_said_in_one_sentence(hub, name, revision, error, message):
     with pytest.raises(error, match=message) as raised:
         load_hub_corpus(name, revision)
@@ -387,8 +429,11 @@ def test_a_copy_without_parquet_files_is_refused(hub, tmp_path):
 
 @needs_datasets
 def test_a_run_over_a_copy_finds_its_pictures_again(hub, tmp_path):
-    rows = {"caption": [[f"a {w} outside", f"one {w} in the sun"] for w in "dog boy kite horse car tree".split()],
-            "split": ["train"] * 4 + ["test"] * 2, "filename": [f"{i}.jpg" for i in range(6)]}
+    rows = {
+        "caption": [[f"a {w} outside", f"one {w} in the sun"] for w in "dog boy kite horse car tree".split()],
+        "split": ["train"] * 4 + ["test"] * 2,
+        "filename": [f"{i}.jpg" for i in range(6)],
+    }
     datasets.DatasetDict({"train": dataset(rows, 6)}).save_to_disk(tmp_path / "copy")
     status, out, err = command("run", "--hub", str(tmp_path / "copy"), *QUICK, "--out", str(tmp_path / "run"))
     assert status == 0, err

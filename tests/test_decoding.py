@@ -65,15 +65,20 @@ def test_processor_in_plain_generate_and_prefix_function_agree(gallery, num_beam
     trie, net, inputs = TrieIndex.build(gallery), tiny_model("llama"), left_pad(PROMPTS, PAD)
     length = inputs["input_ids"].shape[1]
     config = GenerationConfig(
-        num_beams=num_beams, num_return_sequences=num_beams, max_new_tokens=trie.depth, eos_token_id=END,
-        pad_token_id=PAD, length_penalty=0.0, early_stopping="never", output_scores=True, return_dict_in_generate=True,
+        num_beams=num_beams,
+        num_return_sequences=num_beams,
+        max_new_tokens=trie.depth,
+        eos_token_id=END,
+        pad_token_id=PAD,
+        length_penalty=0.0,
+        early_stopping="never",
+        output_scores=True,
+        return_dict_in_generate=True,
     )
     ours = net.generate(
         **inputs, generation_config=config, logits_processor=LogitsProcessorList([TrieLogitsProcessor(trie, length)])
     )
-    theirs = net.generate(
-        **inputs, generation_config=config, prefix_allowed_tokens_fn=prefix_allowed_tokens_fn(trie, length)
-    )
+    theirs = net.generate(**inputs, generation_config=config, prefix_allowed_tokens_fn=prefix_allowed_tokens_fn(trie, length))
     real = ours.sequences_scores > -1e8
     assert torch.equal(real, theirs.sequences_scores > -1e8)
     assert torch.equal(ours.sequences[real], theirs.sequences[real])
@@ -110,8 +115,14 @@ def test_one_beam_is_greedy():
         path = []
         while not path or path[-1] != END:
             allowed = sorted({s[len(path)] for s in GALLERY if s[: len(path)] == path})
-            path.append(allowed[max(range(len(allowed)), key=lambda i: scores_one_by_one(
-                tiny_model("llama"), prompt + path, [[allowed[i]]])[0])])
+            path.append(
+                allowed[
+                    max(
+                        range(len(allowed)),
+                        key=lambda i: scores_one_by_one(tiny_model("llama"), prompt + path, [[allowed[i]]])[0],
+                    )
+                ]
+            )
         score = scores_one_by_one(tiny_model("llama"), prompt, [path])[0]
         assert found == [(GALLERY.index(path), pytest.approx(score, abs=2e-4))]
 
@@ -137,8 +148,9 @@ def test_inputs_embeds(num_beams, ids_too):
     """With embeddings alone the generated ids hold no prompt; with input_ids beside them they do."""
     net, inputs, trie = tiny_model("idefics3"), left_pad(PROMPTS, PAD), TrieIndex.build(GALLERY)
     expected = trie_search(net, inputs, trie, num_beams, pad_id=PAD)
-    embedded = dict(attention_mask=inputs["attention_mask"],
-                    inputs_embeds=net.get_input_embeddings()(inputs["input_ids"]).detach())
+    embedded = dict(
+        attention_mask=inputs["attention_mask"], inputs_embeds=net.get_input_embeddings()(inputs["input_ids"]).detach()
+    )
     if ids_too:
         embedded["input_ids"] = inputs["input_ids"]
     found = trie_search(net, embedded, trie, num_beams, pad_id=PAD)
@@ -164,8 +176,16 @@ def test_the_models_own_generation_settings_neither_matter_nor_change():
     net, inputs, trie = tiny_model("llama"), left_pad(PROMPTS, PAD), TrieIndex.build(GALLERY)
     expected = trie_search(net, inputs, trie, 7, pad_id=PAD)
     own = net.generation_config
-    twisted = GenerationConfig(repetition_penalty=3.0, no_repeat_ngram_size=1, suppress_tokens=[4], max_length=4,
-                               do_sample=True, temperature=9.0, eos_token_id=[4, 5], length_penalty=-2.0)
+    twisted = GenerationConfig(
+        repetition_penalty=3.0,
+        no_repeat_ngram_size=1,
+        suppress_tokens=[4],
+        max_length=4,
+        do_sample=True,
+        temperature=9.0,
+        eos_token_id=[4, 5],
+        length_penalty=-2.0,
+    )
     try:
         net.generation_config = twisted
         assert trie_search(net, inputs, trie, 7, pad_id=PAD) == expected

@@ -87,16 +87,18 @@ def test_any_trie_exactly(gallery, queries, k, expand, memory_mb):
 def test_a_start_that_prompts_share_is_evaluated_once_and_changes_nothing(start, rest, batch_size):
     net, queries = tiny_model("gemma3"), [[*start, *tokens] for tokens in rest * 4]  # past every sliding window
     together = constrained_beam_search(net, queries, TRIE, 4, batch_size=batch_size)
-    for query, found in zip(queries, together[:len(rest)]):
+    for query, found in zip(queries, together[: len(rest)]):
         assert_same_results([found], constrained_beam_search(net, [query], TRIE, 4))
 
 
 def test_the_prompt_is_evaluated_once_a_query_and_its_shared_start_once_a_call(monkeypatch):
     net, counted = tiny_model("llama"), []
     forward = type(net.model).forward
-    monkeypatch.setattr(type(net.model), "forward",
-                        lambda self, input_ids=None, **kw: counted.append(input_ids.numel()) or forward(
-                            self, input_ids=input_ids, **kw))
+    monkeypatch.setattr(
+        type(net.model),
+        "forward",
+        lambda self, input_ids=None, **kw: counted.append(input_ids.numel()) or forward(self, input_ids=input_ids, **kw),
+    )
     queries = [[*range(4, 29), *rest] for rest in [[29], [30], [31, 29], [28, 28, 30]] * 25]  # all start alike
     constrained_beam_search(net, queries, TrieIndex.build([[7, END], [8, END]]), 10, batch_size=50)
     assert sum(counted) == 25 + 25 * (1 + 1 + 2 + 3) + 100 * 2  # start, rests, two live prefixes each
@@ -122,7 +124,7 @@ def test_lazy_search_skips_prefixes_that_cannot_matter():
     net = LlamaForCausalLM(LlamaConfig(**TEXT | dict(tie_word_embeddings=False))).eval()
     with torch.no_grad():
         net.lm_head.weight *= 8
-    alphabet = [token for token in range(4, 32)]
+    alphabet = list(range(4, 32))
     trie = TrieIndex.build([[a, b, c, END] for a in alphabet for b in alphabet[:8] for c in alphabet[:3]])
     evaluated, extend = {}, TokenTree.extend
     results = {}
@@ -146,8 +148,9 @@ def test_lazy_search_skips_prefixes_that_cannot_matter():
 def test_half_precision(kind, dtype):
     """In 16 bits scores agree to the precision of the format."""
     net = tiny_model(kind, dtype)
-    for found, row, prompt in zip(constrained_beam_search(net, PROMPTS, TRIE, len(GALLERY)),
-                                  rank_gallery(net, PROMPTS, TRIE), PROMPTS):
+    for found, row, prompt in zip(
+        constrained_beam_search(net, PROMPTS, TRIE, len(GALLERY)), rank_gallery(net, PROMPTS, TRIE), PROMPTS
+    ):
         scores = scores_one_by_one(net, prompt, GALLERY)
         assert [score for _, score in sorted(found)] == pytest.approx(scores, abs=0.4)
         assert row.tolist() == pytest.approx(scores, abs=0.4)
@@ -215,8 +218,10 @@ def test_pictures_in_the_prompt(kind):
 @pytest.mark.parametrize("ids_too", [False, True])
 def test_embeddings_instead_of_ids(kind, ids_too):
     net, inputs = tiny_model(kind), left_pad(PROMPTS, PAD)
-    embedded = {"attention_mask": inputs["attention_mask"],
-                "inputs_embeds": net.get_input_embeddings()(inputs["input_ids"]).detach()}
+    embedded = {
+        "attention_mask": inputs["attention_mask"],
+        "inputs_embeds": net.get_input_embeddings()(inputs["input_ids"]).detach(),
+    }
     if ids_too:
         embedded["input_ids"] = inputs["input_ids"]
     assert_same_results(constrained_beam_search(net, embedded, TRIE, 4), constrained_beam_search(net, PROMPTS, TRIE, 4))
@@ -228,13 +233,14 @@ def test_adapters_on_every_part_and_dropout():
 
     torch.manual_seed(1)
     net = LlamaForCausalLM(LlamaConfig(**TEXT))
-    net = get_peft_model(net, LoraConfig(r=2, target_modules=["q_proj", "lm_head", "embed_tokens"], lora_dropout=0.9,
-                                         init_lora_weights=False)).train()
+    net = get_peft_model(
+        net, LoraConfig(r=2, target_modules=["q_proj", "lm_head", "embed_tokens"], lora_dropout=0.9, init_lora_weights=False)
+    ).train()
     before = {name: module.training for name, module in net.named_modules()}
     expected = trie_search(net, left_pad(PROMPTS, PAD), TRIE, 4, pad_id=PAD)
     assert_same_results(constrained_beam_search(net, PROMPTS, TRIE, 4), expected)
     assert {name: module.training for name, module in net.named_modules()} == before
-    for row, prompt in zip(rank_gallery(net, PROMPTS, TRIE, normalize="trie"), PROMPTS):
+    for row, _prompt in zip(rank_gallery(net, PROMPTS, TRIE, normalize="trie"), PROMPTS):
         assert np.exp(row).sum() == pytest.approx(1, abs=1e-4)
     with net.disable_adapter():
         assert constrained_beam_search(net, PROMPTS, TRIE, 4) != expected

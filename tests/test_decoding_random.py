@@ -79,6 +79,7 @@ def scorer(tables: Tables, tree: StandIn):
     def score(hidden, owner, token):
         pairs = [tree.prefixes[i] for i in hidden[:, 0].tolist()]
         return np.array([tables(*pairs[o])[t] for o, t in zip(owner.tolist(), token.tolist())])
+
     return score
 
 
@@ -92,7 +93,7 @@ def plain_beam_search(tables, query, gallery, beams, k):
     while live:
         candidates = {}
         for prefix, score in live.items():
-            for token in {s[len(prefix)] for s in gallery if tuple(s[:len(prefix)]) == prefix and len(s) > len(prefix)}:
+            for token in {s[len(prefix)] for s in gallery if tuple(s[: len(prefix)]) == prefix and len(s) > len(prefix)}:
                 candidates[*prefix, token] = score + tables(query, prefix)[token]
         ranked = sorted(candidates, key=candidates.get, reverse=True)
         finished |= {p: candidates[p] for p in ranked[:beams] if p[-1] == END}
@@ -106,8 +107,10 @@ def random_gallery(rng) -> list[list[int]]:
     """1 to 40 distinct identifiers of 0 to 5 codes and an end; some galleries have one length, some all."""
     alphabet, longest = int(rng.integers(1, VOCAB)), int(rng.integers(1, 6))
     shortest = longest if rng.random() < 0.5 else 0
-    bodies = {tuple(rng.integers(1, alphabet + 1, size=rng.integers(shortest, longest + 1)).tolist())
-              for _ in range(rng.integers(1, 41))}
+    bodies = {
+        tuple(rng.integers(1, alphabet + 1, size=rng.integers(shortest, longest + 1)).tolist())
+        for _ in range(rng.integers(1, 41))
+    }
     return [[*body, END] for body in sorted(bodies, key=lambda _: rng.random())]
 
 
@@ -125,8 +128,10 @@ def check_searches(seed: int, monkeypatch) -> int:
     for lazy in (True, False):
         tree = StandIn(queries)
         finished = search(tree, trie, scorer(tables, tree), usable, k, lazy)
-        found[lazy] = [[(int(p), float(s)) for q, p, s in zip(finished.query, finished.position, finished.score) if q == query]
-                       for query in range(queries)]
+        found[lazy] = [
+            [(int(p), float(s)) for q, p, s in zip(finished.query, finished.position, finished.score) if q == query]
+            for query in range(queries)
+        ]
         assert [list(map(tuple, gallery))[p] for p in finished.position] == finished.tokens
     for query in range(queries):
         scores = true_scores(tables, query, gallery)

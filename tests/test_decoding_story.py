@@ -39,7 +39,9 @@ def test_the_story_of_a_search(gallery, num_beams):
     for t, step in enumerate(story.steps):
         assert 1 <= len(step.prefixes) <= num_beams
         assert [p.score for p in step.prefixes] == sorted((p.score for p in step.prefixes), reverse=True)
-        survivors = {(*p.tokens, c.token): c.score for p in step.prefixes for c in p.children if c.survives and c.position is None}
+        survivors = {
+            (*p.tokens, c.token): c.score for p in step.prefixes for c in p.children if c.survives and c.position is None
+        }
         following = story.steps[t + 1].prefixes if t + 1 < len(story.steps) else ()
         assert survivors == {p.tokens: p.score for p in following}
         ended = {c.position for p in step.prefixes for c in p.children if c.survives and c.position is not None}
@@ -84,9 +86,9 @@ def test_from_within_generate(kind, alike):
     assert torch.equal(output.sequences[:, :length], inputs["input_ids"].repeat_interleave(3, 0))
     for answer, score in zip(output.sequences[:, length:].tolist(), output.sequences_scores.tolist()):
         tokens = answer[: answer.index(END) + 1]
-        assert set(answer[len(tokens):]) <= {PAD}
+        assert set(answer[len(tokens) :]) <= {PAD}
         rows.append((GALLERY.index(tokens), score))
-    assert_same_results([rows[i:i + 3] for i in range(0, len(rows), 3)], expected)
+    assert_same_results([rows[i : i + 3] for i in range(0, len(rows), 3)], expected)
     config.return_dict_in_generate = False
     plain = net.generate(**inputs, generation_config=config, custom_generate=trie_generate, trie=TRIE, beams=4, results=3)
     assert torch.equal(plain, output.sequences)
@@ -95,8 +97,14 @@ def test_from_within_generate(kind, alike):
 def test_generate_that_copied_the_prompts_is_refused():
     for setting in ({"num_beams": 3}, {"num_beams": 3, "num_return_sequences": 3}):
         with pytest.raises(ValueError, match="beams="):
-            tiny_model("llama").generate(torch.tensor([[10, 11]]), custom_generate=trie_generate, trie=TRIE, pad_token_id=PAD,
-                                         max_new_tokens=8, **setting)
+            tiny_model("llama").generate(
+                torch.tensor([[10, 11]]),
+                custom_generate=trie_generate,
+                trie=TRIE,
+                pad_token_id=PAD,
+                max_new_tokens=8,
+                **setting,
+            )
 
 
 def test_from_within_generate_with_embeddings():
@@ -104,9 +112,15 @@ def test_from_within_generate_with_embeddings():
     config = GenerationConfig(max_new_tokens=8, pad_token_id=PAD)
     expected = net.generate(**inputs, generation_config=config, custom_generate=trie_generate, trie=TRIE, beams=4)
     embeds = net.get_input_embeddings()(inputs["input_ids"]).detach()
-    found = net.generate(inputs_embeds=embeds, attention_mask=inputs["attention_mask"], generation_config=config,
-                         custom_generate=trie_generate, trie=TRIE, beams=4)
-    assert torch.equal(found, expected[:, inputs["input_ids"].shape[1]:])
+    found = net.generate(
+        inputs_embeds=embeds,
+        attention_mask=inputs["attention_mask"],
+        generation_config=config,
+        custom_generate=trie_generate,
+        trie=TRIE,
+        beams=4,
+    )
+    assert torch.equal(found, expected[:, inputs["input_ids"].shape[1] :])
 
 
 def test_a_missing_mask_is_fine_without_padding_only():
@@ -138,7 +152,9 @@ def test_many_identifiers_at_the_root():
     gallery = [[token, END] for token in range(4, VOCAB)]
     net, trie, inputs = tiny_model("qwen2.5-vl"), TrieIndex.build(gallery), left_pad(PROMPTS, PAD)
     for beams in (5, 40):
-        assert_same_results(constrained_beam_search(net, PROMPTS, trie, beams), trie_search(net, inputs, trie, beams, pad_id=PAD))
+        assert_same_results(
+            constrained_beam_search(net, PROMPTS, trie, beams), trie_search(net, inputs, trie, beams, pad_id=PAD)
+        )
 
 
 @pytest.mark.parametrize("search", [constrained_beam_search, exact_top_k, rank_gallery])
@@ -179,7 +195,7 @@ def test_models_it_does_not_know_are_sent_to_generate():
     """Heads that scale logits, attention that is capped: a wrong answer would look like a right one."""
     from transformers import CohereConfig, CohereForCausalLM, Gemma2Config, Gemma2ForCausalLM
 
-    small = {name: value for name, value in TEXT.items()}
+    small = dict(TEXT.items())
     capped = Gemma2ForCausalLM(Gemma2Config(**small, head_dim=4, sliding_window=4, attn_logit_softcapping=5.0)).eval()
     scaled = CohereForCausalLM(CohereConfig(**small, logit_scale=0.1)).eval()
     for net in (capped, scaled):

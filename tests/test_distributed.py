@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from killable import start, start_many
 from safetensors.torch import load_file, save_file
+from tiny_backbone import captions, tiny_backbone
+from tiny_data import data_folder, scratch
 from torch.distributed.tensor import DTensor
 
 from gcr_tutorial import processes, sharding
@@ -21,15 +24,29 @@ from gcr_tutorial.adaptation import adapt
 from gcr_tutorial.backbone import add_tokens
 from gcr_tutorial.classifier import fine_tune_classifier
 from gcr_tutorial.training import Recipe, memorize_examples, retrieve_examples, target_ids, train
-from killable import start, start_many
-from tiny_backbone import captions, tiny_backbone
-from tiny_data import data_folder, scratch
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "data" / "accelerate"
 # 16 images: batches of 7 leave 2 over (memorize), and parts of unequal token counts. Structured: identifiers of two lengths.
-RUN = ["run", "--identifier", "structured", "--train-images", "10", "--test-images", "6", "--pseudo-queries", "2",
-       "--batch-size", "7", "--memorize-epochs", "2", "--retrieve-epochs", "2", "--rank", "4"]
+RUN = [
+    "run",
+    "--identifier",
+    "structured",
+    "--train-images",
+    "10",
+    "--test-images",
+    "6",
+    "--pseudo-queries",
+    "2",
+    "--batch-size",
+    "7",
+    "--memorize-epochs",
+    "2",
+    "--retrieve-epochs",
+    "2",
+    "--rank",
+    "4",
+]
 
 
 @pytest.fixture(scope="module")
@@ -95,14 +112,19 @@ def train_here(batch_size: int, accumulation: int, file: str, trainable: str = "
     queries = [(text, row % 6) for row, text in enumerate(captions(13))]
     adapt(backbone, trainable=trainable, rank=4, token_ids=sorted({token for target in targets for token in target[:-1]}))
     examples = memorize_examples(backbone, targets) + retrieve_examples(backbone, queries, targets)  # 19
-    recipe = Recipe(batch_size=batch_size, accumulation=accumulation, trainable=trainable, rank=4,
-                    lr=1e-2 if trainable == "lora" else 1e-3)
+    recipe = Recipe(
+        batch_size=batch_size, accumulation=accumulation, trainable=trainable, rank=4, lr=1e-2 if trainable == "lora" else 1e-3
+    )
     join = sharding.join
-    sharding.join = lambda parts, *rest: Path(f"{file}{processes.rank()}.txt").write_text(str(held(parts))) and join(parts, *rest)
+    sharding.join = lambda parts, *rest: (
+        Path(f"{file}{processes.rank()}.txt").write_text(str(held(parts))) and join(parts, *rest)
+    )
     losses, _ = train(backbone, examples, epochs=3, recipe=recipe, features=features)
     Path(f"{file}{processes.rank()}.json").write_text(json.dumps(losses))
-    save_file({name: weight.contiguous() for name, weight in backbone.model.state_dict().items() if "lm_head" not in name},
-              f"{file}{processes.rank()}.safetensors")
+    save_file(
+        {name: weight.contiguous() for name, weight in backbone.model.state_dict().items() if "lm_head" not in name},
+        f"{file}{processes.rank()}.safetensors",
+    )
     processes.stop()
 
 
@@ -118,8 +140,11 @@ def classify_here(batch_size: int, accumulation: int, file: str) -> None:
 
 
 def test_a_classifiers_losses_do_not_depend_on_it_either(tmp_path):
-    started = [start([4, 1, "alone"], tmp_path, classify_here), *start_many([4, 1, "two"], tmp_path, 2, classify_here),
-               *start_many([4, 1, "split"], tmp_path, 2, classify_here, ACCELERATE_USE_FSDP="true")]
+    started = [
+        start([4, 1, "alone"], tmp_path, classify_here),
+        *start_many([4, 1, "two"], tmp_path, 2, classify_here),
+        *start_many([4, 1, "split"], tmp_path, 2, classify_here, ACCELERATE_USE_FSDP="true"),
+    ]
     all_end_well(started, tmp_path)
     losses = {file.stem: json.loads(file.read_text()) for file in tmp_path.glob("*.json")}
     assert len(losses["alone0"]) == 12 and losses["alone0"][-1] < losses["alone0"][0]
@@ -129,8 +154,11 @@ def test_a_classifiers_losses_do_not_depend_on_it_either(tmp_path):
 
 def test_losses_do_not_depend_on_the_number_of_processes(tmp_path):
     """At the same effective batch, to 1e-5. Batches of 6 of 19 leave one over: a process and a part have nothing to do."""
-    started = [start([6, 1, "alone"], tmp_path, train_here), *start_many([6, 1, "two"], tmp_path, 2, train_here),
-               *start_many([6, 2, "parts"], tmp_path, 2, train_here)]
+    started = [
+        start([6, 1, "alone"], tmp_path, train_here),
+        *start_many([6, 1, "two"], tmp_path, 2, train_here),
+        *start_many([6, 2, "parts"], tmp_path, 2, train_here),
+    ]
     all_end_well(started, tmp_path)
     losses = {file.stem: json.loads(file.read_text()) for file in tmp_path.glob("*.json")}
     assert set(losses) == {"alone0", "two0", "two1", "parts0", "parts1"}
@@ -143,9 +171,11 @@ def test_losses_do_not_depend_on_the_number_of_processes(tmp_path):
 def test_split_weights_learn_what_whole_ones_do(tmp_path, trainable):
     """FSDP: each process holds half, in parts of a batch too; losses to 1e-5, and whole weights in the end on both."""
     split = {"work": train_here, "ACCELERATE_USE_FSDP": "true"}
-    started = [start([6, 1, "alone", trainable], tmp_path, train_here),
-               *start_many([6, 1, "split", trainable], tmp_path, **split),
-               *start_many([6, 2, "parts", trainable], tmp_path, **split)]
+    started = [
+        start([6, 1, "alone", trainable], tmp_path, train_here),
+        *start_many([6, 1, "split", trainable], tmp_path, **split),
+        *start_many([6, 2, "parts", trainable], tmp_path, **split),
+    ]
     all_end_well(started, tmp_path)
     shares = {file.stem: float(file.read_text()) for file in tmp_path.glob("*[01].txt") if "err" not in file.stem}
     assert shares.pop("alone0") == 1 and len(shares) == 4 and all(0.4 < share < 0.6 for share in shares.values()), shares

@@ -24,8 +24,10 @@ def finished(code: int = 0, stdout: str = "", stderr: str = ""):
 
 def raising(problem: Exception):
     """A stand-in for subprocess.run (or a data-folder finder) that raises."""
+
     def run(*args, **kwargs):
         raise problem
+
     return run
 
 
@@ -58,18 +60,22 @@ def test_requirements_unknown_is_a_warning(tmp_path):
 
 
 def test_probe_reads_versions_and_gpus():
-    lines = [{"torch": "2.15.0", "cuda": True, "gpus": ["Tesla T4"], "bf16": False, "mps": False},
-             {"torchvision": "0.29.2"}]
+    lines = [{"torch": "2.15.0", "cuda": True, "gpus": ["Tesla T4"], "bf16": False, "mps": False}, {"torchvision": "0.29.2"}]
     probe = doctor.probe_torch(finished(stdout="a library's greeting\n" + "\n".join(map(json.dumps, lines))))
     assert probe == TorchProbe("2.15.0", "0.29.2", cuda=True, gpus=T4)
 
 
-@pytest.mark.parametrize("run, said", [
-    (finished(1, '{"torch": "2.15.0"}\n', "Traceback ...\nRuntimeError: operator torchvision::nms does not exist\n"),
-     "operator torchvision::nms does not exist"),
-    (finished(-11, '{"torch": "2.15.0"}\n'), "signal 11"),
-    (raising(subprocess.TimeoutExpired("python", 180, output=b'{"torch": "2.15.0"}\n')), "180 s"),
-])
+@pytest.mark.parametrize(
+    "run, said",
+    [
+        (
+            finished(1, '{"torch": "2.15.0"}\n', "Traceback ...\nRuntimeError: operator torchvision::nms does not exist\n"),
+            "operator torchvision::nms does not exist",
+        ),
+        (finished(-11, '{"torch": "2.15.0"}\n'), "signal 11"),
+        (raising(subprocess.TimeoutExpired("python", 180, output=b'{"torch": "2.15.0"}\n')), "180 s"),
+    ],
+)
 def test_torchvision_that_does_not_fit_is_caught(run, said):
     finding = doctor.check_torch(doctor.probe_torch(run), on_colab=False)
     assert finding.level == "FAIL" and "torchvision does not load beside torch 2.15.0" in finding.text
@@ -96,17 +102,20 @@ def test_the_real_environment_has_a_pair_that_loads():
     assert finding.level == "OK", finding
 
 
-@pytest.mark.parametrize("gpus, env, level, said", [
-    ((), {}, "OK", "tiny preset needs none"),
-    (T4, {}, "WARN", "cannot use it"),
-    (T4, {"GCR_PRESET": "colab"}, "FAIL", "cannot use it"),
-    (T4, {"CUDA_VISIBLE_DEVICES": "-1"}, "WARN", "hides it"),
-    (T4, {"CUDA_VISIBLE_DEVICES": ""}, "WARN", "hides it"),
-    ((), {"CUDA_VISIBLE_DEVICES": "0"}, "WARN", "names a GPU"),
-    ((), {"CUDA_VISIBLE_DEVICES": "-1"}, "OK", "tiny preset needs none"),
-    ((), {"COLAB_RELEASE_TAG": "release"}, "WARN", "Colab runtime has no GPU"),
-    ((), {"GCR_PRESET": "paper"}, "FAIL", "'paper' needs a GPU"),
-])
+@pytest.mark.parametrize(
+    "gpus, env, level, said",
+    [
+        ((), {}, "OK", "tiny preset needs none"),
+        (T4, {}, "WARN", "cannot use it"),
+        (T4, {"GCR_PRESET": "colab"}, "FAIL", "cannot use it"),
+        (T4, {"CUDA_VISIBLE_DEVICES": "-1"}, "WARN", "hides it"),
+        (T4, {"CUDA_VISIBLE_DEVICES": ""}, "WARN", "hides it"),
+        ((), {"CUDA_VISIBLE_DEVICES": "0"}, "WARN", "names a GPU"),
+        ((), {"CUDA_VISIBLE_DEVICES": "-1"}, "OK", "tiny preset needs none"),
+        ((), {"COLAB_RELEASE_TAG": "release"}, "WARN", "Colab runtime has no GPU"),
+        ((), {"GCR_PRESET": "paper"}, "FAIL", "'paper' needs a GPU"),
+    ],
+)
 def test_gpu_missing_where_one_was_expected(gpus, env, level, said):
     finding = doctor.check_gpu(GOOD, gpus, env)
     assert finding.level == level and said in finding.text
@@ -178,7 +187,8 @@ def test_doctor_works_where_torch_does_not(tmp_path: Path):
     """The command itself must come up, and say so, with a torch that cannot even be imported."""
     (tmp_path / "torch.py").write_text("raise ImportError('broken on purpose')\n")
     env = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-m", "gcr_tutorial", "doctor"], cwd=doctor.ROOT, env=env,
-                          capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-m", "gcr_tutorial", "doctor"], cwd=doctor.ROOT, env=env, capture_output=True, text=True, timeout=120
+    )
     assert "[FAIL] torch does not load: ImportError: broken on purpose" in done.stdout, done.stdout + done.stderr
     assert done.returncode == 1 and "[OK] Python" in done.stdout

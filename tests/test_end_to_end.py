@@ -9,6 +9,7 @@ import open_clip
 import pytest
 import torch
 from PIL import Image
+from tiny_data import QUICK, SIZES, TEST, TRAIN, command, finished_run, karpathy_set, photographs
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from gcr_tutorial.artifacts import retriever as artifact
@@ -20,19 +21,31 @@ from gcr_tutorial.features import image_features
 from gcr_tutorial.picturebook import parse, sample_scene, satisfies
 from gcr_tutorial.pseudo_queries import sample_captions
 from gcr_tutorial.retriever import GenerativeRetriever
-from tiny_data import QUICK, SIZES, TEST, TRAIN, command, finished_run, karpathy_set, photographs
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("GCR_DATA") or ROOT / "data")
 PHOTOS = ROOT.parent / "shared" / "flickr8k-sample"
 MB = 10**6
-RESULT_KEYS = {"preset", "identifier", "schedule", "seed", "n_gallery", "n_queries", "recall", "recall_full_gallery",
-               "valid_rate", "seconds", "versions"}  # design section 9
+RESULT_KEYS = {
+    "preset",
+    "identifier",
+    "schedule",
+    "seed",
+    "n_gallery",
+    "n_queries",
+    "recall",
+    "recall_full_gallery",
+    "valid_rate",
+    "seconds",
+    "versions",
+}  # design section 9
 
-vlm_shipped = pytest.mark.skipif(not (DATA / "backbones/tiny-vlm/model.safetensors").is_file(),
-                                 reason="data/backbones/tiny-vlm is not shipped")
-clip_shipped = pytest.mark.skipif(not (DATA / "backbones/tiny-clip/open_clip_model.safetensors").is_file(),
-                                  reason="data/backbones/tiny-clip is not shipped")
+vlm_shipped = pytest.mark.skipif(
+    not (DATA / "backbones/tiny-vlm/model.safetensors").is_file(), reason="data/backbones/tiny-vlm is not shipped"
+)
+clip_shipped = pytest.mark.skipif(
+    not (DATA / "backbones/tiny-clip/open_clip_model.safetensors").is_file(), reason="data/backbones/tiny-clip is not shipped"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -101,8 +114,9 @@ def test_a_folder_of_pictures_alone(tmp_path):
 
 def test_a_photo_collection_with_notes(tmp_path):
     split, images = karpathy_set(tmp_path / "set", 6)
-    status, out, err = command("run", "--karpathy", str(split), "--images", str(images), "--protocol", "heldout-caption",
-                               *QUICK, "--out", "mine")
+    status, out, err = command(
+        "run", "--karpathy", str(split), "--images", str(images), "--protocol", "heldout-caption", *QUICK, "--out", "mine"
+    )
     assert status == 0, err
     results = results_of(tmp_path / "mine")
     assert (results["n_memorized"], results["n_gallery"], results["n_queries"]) == (6, 6, 6)  # one caption held out of each
@@ -136,7 +150,7 @@ def test_the_shipped_captioner_is_plain_transformers():
     picture = ImageCaptionCorpus.from_picturebook(0, 0, 1).image(0, 96)
     inputs = processor(text=[prompt], images=[[picture]], return_tensors="pt", add_special_tokens=False)
     assert (inputs["input_ids"] == model.config.image_token_id).sum() == processor.image_seq_len
-    written = model.generate(**inputs, max_new_tokens=32, do_sample=False)[0, inputs["input_ids"].shape[1]:]
+    written = model.generate(**inputs, max_new_tokens=32, do_sample=False)[0, inputs["input_ids"].shape[1] :]
     assert written[-1] == model.generation_config.eos_token_id  # it ends its sentence
     assert len(processor.decode(written, skip_special_tokens=True).split()) >= 4
 
@@ -189,7 +203,7 @@ def test_tokens_after_the_end_do_not_change_a_shipped_clip_embedding():
     for row in spoiled:
         end = row.tolist().index(config["eos_id"])
         assert end + 3 < len(row)
-        row[end + 1:] = torch.arange(len(row) - end - 1) % (config["vocab_size"] - 10) + 5  # any tokens
+        row[end + 1 :] = torch.arange(len(row) - end - 1) % (config["vocab_size"] - 10) + 5  # any tokens
         row[-1] = config["vocab_size"] - 1  # the largest id, at which CLIP's own pooling would look
     assert not torch.equal(tokens, spoiled)
     torch.testing.assert_close(clip.model.encode_text(tokens), clip.model.encode_text(spoiled))
@@ -200,8 +214,21 @@ def test_committed_weights_are_safetensors_only():
     if listing.returncode:
         pytest.skip("not a git clone: cannot tell which files are committed")
     files = [ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
-    weights = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".onnx", ".gguf",
-               ".npy", ".npz", ".msgpack"}
+    weights = {
+        ".bin",
+        ".pt",
+        ".pth",
+        ".ckpt",
+        ".pkl",
+        ".pickle",
+        ".joblib",
+        ".h5",
+        ".onnx",
+        ".gguf",
+        ".npy",
+        ".npz",
+        ".msgpack",
+    }
     assert [str(file) for file in files if file.suffix.lower() in weights] == []
     binaries = [file for file in files if b"\0" in file.read_bytes()[:4096]]
     assert {file.suffix for file in binaries} <= {".safetensors", ".png", ".jpg", ".ico", ".webp", ".gif"}
@@ -232,8 +259,21 @@ def test_forty_photographs_with_human_captions(tmp_path, monkeypatch):
     dataset = json.loads((PHOTOS / "dataset_flickr8k.json").read_text())
     dataset["images"] = dataset["images"][:40]
     (tmp_path / "forty.json").write_text(json.dumps(dataset))
-    arguments = ["run", "--karpathy", "forty.json", "--images", str(PHOTOS / "images"), "--protocol", "heldout-caption",
-                 "--memorize-epochs", "2", "--retrieve-epochs", "2", "--out", "mine"]
+    arguments = [
+        "run",
+        "--karpathy",
+        "forty.json",
+        "--images",
+        str(PHOTOS / "images"),
+        "--protocol",
+        "heldout-caption",
+        "--memorize-epochs",
+        "2",
+        "--retrieve-epochs",
+        "2",
+        "--out",
+        "mine",
+    ]
     shipped = all((DATA / f"backbones/{name}").is_dir() for name in ("tiny-vlm", "tiny-clip"))
     status, _, err = command(*arguments, data=DATA if shipped else None)
     assert status == 0, err

@@ -97,8 +97,7 @@ def lucene_bm25(documents, query, k1=1.5, b=0.75):
 def test_bm25_agrees_with_the_formula():
     rng = np.random.default_rng(0)
     vocabulary = "dog cat boy girl runs sits beach park red blue".split()
-    documents = [[" ".join(rng.choice(vocabulary, rng.integers(2, 6))) for _ in range(rng.integers(1, 4))]
-                 for _ in range(30)]
+    documents = [[" ".join(rng.choice(vocabulary, rng.integers(2, 6))) for _ in range(rng.integers(1, 4))] for _ in range(30)]
     queries = [" ".join(rng.choice(vocabulary, 3, replace=False)) for _ in range(10)]
     for ranking, query in zip(bm25_rankings(documents, queries), queries):
         expected = lucene_bm25(documents, query)

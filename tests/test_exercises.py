@@ -72,6 +72,7 @@ class Nonsense:
 def raising(error):
     def function(*arguments):
         raise error
+
     return function
 
 
@@ -83,10 +84,33 @@ def emptying(*arguments):
     return arguments
 
 
-NONSENSE = [lambda *a: None, lambda *a: Nonsense(), lambda *a: [Nonsense()], lambda *a: "", lambda *a: b"x", lambda *a: 10**400,
-            lambda *a: float("nan"), lambda *a: float("inf"), lambda *a: [], lambda *a: (), lambda *a: {}, lambda *a: set(),
-            lambda *a: [[None]], lambda *a: {1: 2}, lambda *a: object, lambda *a: iter(()), lambda *a: a, lambda: 1, emptying,
-            raising(KeyError("a")), raising(SystemExit(3)), raising(RecursionError()), 7, None, "no function"]
+NONSENSE = [
+    lambda *a: None,
+    lambda *a: Nonsense(),
+    lambda *a: [Nonsense()],
+    lambda *a: "",
+    lambda *a: b"x",
+    lambda *a: 10**400,
+    lambda *a: float("nan"),
+    lambda *a: float("inf"),
+    lambda *a: [],
+    lambda *a: (),
+    lambda *a: {},
+    lambda *a: set(),
+    lambda *a: [[None]],
+    lambda *a: {1: 2},
+    lambda *a: object,
+    lambda *a: iter(()),
+    lambda *a: a,
+    lambda: 1,
+    emptying,
+    raising(KeyError("a")),
+    raising(SystemExit(3)),
+    raising(RecursionError()),
+    7,
+    None,
+    "no function",
+]
 
 
 @pytest.mark.parametrize("exercise", ALL, ids=lambda exercise: exercise.name)
@@ -97,9 +121,11 @@ def test_no_check_raises_or_accepts_nonsense(exercise, capsys):
         assert said.strip() and "checks passed" not in said and "not attempted" not in said
 
 
-ANSWERS = st.recursive(st.none() | st.booleans() | st.integers(-2, 2) | st.floats() | st.text(max_size=2),
-                       lambda inner: st.lists(inner, max_size=3) | st.tuples(inner) | st.dictionaries(st.text(max_size=1), inner),
-                       max_leaves=5)
+ANSWERS = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 2) | st.floats() | st.text(max_size=2),
+    lambda inner: st.lists(inner, max_size=3) | st.tuples(inner) | st.dictionaries(st.text(max_size=1), inner),
+    max_leaves=5,
+)
 
 
 @settings(max_examples=50)
@@ -138,6 +164,7 @@ def test_a_function_that_changes_its_arguments_spoils_no_later_case(capsys):
 
 # Sources
 
+
 def changed(tmp_path: Path, before: str, after: str) -> Path:
     text = SOURCE.read_text(encoding="utf-8")
     assert text.count(before) == 1
@@ -146,29 +173,38 @@ def changed(tmp_path: Path, before: str, after: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("before", "after", "said"), [
-    ("# exercise: next_tokens\n", "", "no `# exercise: ...`"),
-    ("# title: what may come next", "# title:", "no `# title: ...`"),
-    ("difficulty: 2", "difficulty: hard", "difficulty is 'hard', not a number from 1 to 5"),
-    ("importance: 4", "importance: 6", "importance is '6'"),
-    ("00_start_here", "03_learning_to_memorize", "should begin with 03"),
-    ("# --- hint 2", "# --- clue", "`# --- clue`: each of the sections"),
-    ("# --- hint 2", "# --- hint 1", "`# --- hint 1`: each of the sections"),
-    ("# --- hint 1\n", "", "no section `# --- hint 1`"),
-    ("# Write the trie's", "Write the trie's", 'each line begins with "# "'),
-    ("    # BEGIN SOLUTION\n", "", "one `# BEGIN SOLUTION`"),
-    ("    # END SOLUTION\n", "    # END SOLUTION\n    return []\n", "one function next_tokens that ends with the solution"),
-    ("def next_tokens", "def next_token", "one function next_tokens"),
-    ("    n = len(prefix)", "    n = len(prefix", "was never closed"),
-    ('    """The tokens that may follow `prefix` in one of `identifiers`, sorted, each once."""\n', "", "needs a docstring"),
-])
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("# exercise: next_tokens\n", "", "no `# exercise: ...`"),
+        ("# title: what may come next", "# title:", "no `# title: ...`"),
+        ("difficulty: 2", "difficulty: hard", "difficulty is 'hard', not a number from 1 to 5"),
+        ("importance: 4", "importance: 6", "importance is '6'"),
+        ("00_start_here", "03_learning_to_memorize", "should begin with 03"),
+        ("# --- hint 2", "# --- clue", "`# --- clue`: each of the sections"),
+        ("# --- hint 2", "# --- hint 1", "`# --- hint 1`: each of the sections"),
+        ("# --- hint 1\n", "", "no section `# --- hint 1`"),
+        ("# Write the trie's", "Write the trie's", 'each line begins with "# "'),
+        ("    # BEGIN SOLUTION\n", "", "one `# BEGIN SOLUTION`"),
+        ("    # END SOLUTION\n", "    # END SOLUTION\n    return []\n", "one function next_tokens that ends with the solution"),
+        ("def next_tokens", "def next_token", "one function next_tokens"),
+        ("    n = len(prefix)", "    n = len(prefix", "was never closed"),
+        (
+            '    """The tokens that may follow `prefix` in one of `identifiers`, sorted, each once."""\n',
+            "",
+            "needs a docstring",
+        ),
+    ],
+)
 def test_a_malformed_source_is_an_error_that_names_file_and_mistake(tmp_path, before, after, said):
     with pytest.raises(ValueError, match=f"^{SOURCE.name}: .*{re.escape(said)}"):
         exercises.read_exercise(changed(tmp_path, before, after))
 
 
 def test_a_header_may_be_laid_out_in_any_way_and_sections_may_say_what_they_are(tmp_path):
-    path = changed(tmp_path, "# difficulty: 2  importance: 4  minutes: 5 to 10", "# minutes: 5 to 10\n# difficulty: 2 importance: 4")
+    path = changed(
+        tmp_path, "# difficulty: 2  importance: 4  minutes: 5 to 10", "# minutes: 5 to 10\n# difficulty: 2 importance: 4"
+    )
     assert exercises.read_exercise(path) == exercises.read_exercise(SOURCE)
     path = changed(tmp_path, "# --- hint 1\n", "# --- hint 1 (markdown)\n")
     assert exercises.read_exercise(path) == exercises.read_exercise(SOURCE)
@@ -190,9 +226,11 @@ LINES = st.text(st.characters(codec="ascii", exclude_categories=["C"]), max_size
 def test_what_is_written_in_a_source_arrives_in_the_cells(tmp_path_factory, text, difficulty, minutes):
     path = tmp_path_factory.mktemp("sources") / "02_twice.py"
     commented = "\n".join(f"# {line}".rstrip() for line in text)
-    path.write_text(f"# exercise: twice\n# notebook: 02_identifiers  number: 3\n# title: a: b\n# difficulty: {difficulty}  importance: 1"
-                    f"  minutes: {minutes}\n# --- text\n{commented}\n# --- hint 1\n# one\n# --- hint 2\n# two\n# --- code\nimport math\n"
-                    '\ndef twice(x: float) -> float:\n    """Two of it."""\n    # BEGIN SOLUTION\n    return 2 * x\n    # END SOLUTION\n')
+    path.write_text(
+        f"# exercise: twice\n# notebook: 02_identifiers  number: 3\n# title: a: b\n# difficulty: {difficulty}  importance: 1"
+        f"  minutes: {minutes}\n# --- text\n{commented}\n# --- hint 1\n# one\n# --- hint 2\n# two\n# --- code\nimport math\n"
+        '\ndef twice(x: float) -> float:\n    """Two of it."""\n    # BEGIN SOLUTION\n    return 2 * x\n    # END SOLUTION\n'
+    )
     if any(line.startswith("--- ") for line in text):
         return
     cells = exercises.read_exercise(path).cells()
@@ -200,12 +238,16 @@ def test_what_is_written_in_a_source_arrives_in_the_cells(tmp_path_factory, text
     header = f"### Exercise 3: a: b\n\nDifficulty {'●' * difficulty}{'○' * (5 - difficulty)} · importance ●○○○○ · {minutes} minutes\n"
     assert cells["exercise-3"][1].startswith(header)
     assert "\n".join(line.rstrip() for line in text).strip() in cells["exercise-3"][1]
-    assert cells["exercise-3-stub"] == ("code", 'from gcr_tutorial import checks\nimport math\n\ndef twice(x: float) -> float:\n    """Two '
-                                        'of it."""\n    raise NotImplementedError\n\nchecks.check_twice(twice)')
+    assert cells["exercise-3-stub"] == (
+        "code",
+        'from gcr_tutorial import checks\nimport math\n\ndef twice(x: float) -> float:\n    """Two '
+        'of it."""\n    raise NotImplementedError\n\nchecks.check_twice(twice)',
+    )
     assert "```python\nimport math\n\ndef twice(x: float) -> float:\n    return 2 * x\n```" in cells["exercise-3-solution"][1]
 
 
 # Stamping
+
 
 def book(folder: Path, *cells) -> Path:
     (folder / "exercises").mkdir(parents=True)
@@ -215,7 +257,11 @@ def book(folder: Path, *cells) -> Path:
     return path
 
 
-CELLS = (new_markdown_cell(id="exercise-1"), new_code_cell("pass", id="exercise-1-stub"), new_markdown_cell(id="exercise-1-solution"))
+CELLS = (
+    new_markdown_cell(id="exercise-1"),
+    new_code_cell("pass", id="exercise-1-stub"),
+    new_markdown_cell(id="exercise-1-solution"),
+)
 
 
 def test_stamping_writes_the_three_cells_once_and_check_only_tells(tmp_path, capsys):
@@ -230,11 +276,17 @@ def test_stamping_writes_the_three_cells_once_and_check_only_tells(tmp_path, cap
     assert exercises.stamp_all(tmp_path, check=True) == exercises.stamp_all(tmp_path) == 0 and path.read_bytes() == before
 
 
-@pytest.mark.parametrize(("cells", "said"), [
-    (CELLS[:2], "no cell with the id exercise-1-solution: put an empty markdown cell"),
-    ((*CELLS, new_code_cell(id="exercise-2-stub")), "the cell exercise-2-stub has no source"),
-    ((CELLS[0], new_markdown_cell(id="exercise-1-stub"), CELLS[2]), "exercise-1-stub is a markdown cell: make it a code cell"),
-])
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (CELLS[:2], "no cell with the id exercise-1-solution: put an empty markdown cell"),
+        ((*CELLS, new_code_cell(id="exercise-2-stub")), "the cell exercise-2-stub has no source"),
+        (
+            (CELLS[0], new_markdown_cell(id="exercise-1-stub"), CELLS[2]),
+            "exercise-1-stub is a markdown cell: make it a code cell",
+        ),
+    ],
+)
 def test_a_notebook_without_the_right_cells_is_an_error_that_says_what_to_do(tmp_path, cells, said):
     path = book(tmp_path, *cells)
     before = path.read_bytes()

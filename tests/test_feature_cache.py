@@ -9,6 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tiny_backbone import tiny_backbone
+from tiny_data import data_folder
 
 from gcr_tutorial import feature_cache, pipeline
 from gcr_tutorial.adaptation import adapt
@@ -17,8 +19,6 @@ from gcr_tutorial.batching import Example, collate
 from gcr_tutorial.corpus import ImageCaptionCorpus
 from gcr_tutorial.feature_cache import FeatureTable, cached_features, encoder_key, image_key
 from gcr_tutorial.features import image_features
-from tiny_backbone import tiny_backbone
-from tiny_data import data_folder
 
 IMAGES = [Image.fromarray(image) for image in np.random.default_rng(0).integers(0, 256, (10, 24, 24, 3), dtype=np.uint8)]
 
@@ -60,7 +60,9 @@ def test_a_second_run_encodes_nothing_and_gives_the_same_bits(counted, tmp_path)
     order = [7, 2, 2, 9]
     assert torch.equal(cached_features(counted.backbone, [IMAGES[i] for i in order], folder=tmp_path), plain[order])
     assert counted.encoded() == 0
-    assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} == {".safetensors"}  # no pickle, nothing half written
+    assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} == {
+        ".safetensors"
+    }  # no pickle, nothing half written
 
 
 def test_only_what_is_new_is_encoded(counted, tmp_path):
@@ -127,8 +129,11 @@ def foreign(path: Path) -> None:
     path.write_bytes(b"\x80\x04not a safetensors file")
 
 
-@pytest.mark.parametrize("spoil", [cut, cut_header, flip, foreign, lambda path: path.write_bytes(b"")],
-                         ids=["cut", "header", "flipped bit", "foreign", "empty"])
+@pytest.mark.parametrize(
+    "spoil",
+    [cut, cut_header, flip, foreign, lambda path: path.write_bytes(b"")],
+    ids=["cut", "header", "flipped bit", "foreign", "empty"],
+)
 def test_a_damaged_file_is_made_anew(counted, tmp_path, spoil):
     plain = cached_features(counted.backbone, IMAGES, folder=tmp_path)
     counted.encoded()
@@ -169,7 +174,7 @@ def test_what_leaves_features_alone_leaves_the_key_alone(counted):
 
 def test_old_files_go_when_the_disk_share_is_used_up(counted, tmp_path):
     cached_features(counted.backbone, IMAGES[:5], folder=tmp_path)
-    old, = files(tmp_path)
+    (old,) = files(tmp_path)
     os.utime(old, (1, 1))
     cached_features(counted.backbone, IMAGES[5:], folder=tmp_path, disk=old.stat().st_size + 10)
     assert old not in files(tmp_path) and len(files(tmp_path)) == 1
@@ -204,11 +209,22 @@ def test_the_pipeline_uses_it(monkeypatch, tmp_path):
     def watched(self, *arguments, **settings):
         original(self, *arguments, **settings)
         self.model.model.vision_model.register_forward_pre_hook(
-            lambda module, args, kwargs: encoded.append(len(kwargs["pixel_values"])), with_kwargs=True)
+            lambda module, args, kwargs: encoded.append(len(kwargs["pixel_values"])), with_kwargs=True
+        )
 
     monkeypatch.setattr(Backbone, "__init__", watched)
-    preset = pipeline.Preset("tiny", "backbones/tiny-vlm", "backbones/tiny-clip", 24, 4, 0, 3, pseudo_queries=2, pseudo_samples=2,
-                             recipe=pipeline.Preset.__dataclass_fields__["recipe"].default_factory())
+    preset = pipeline.Preset(
+        "tiny",
+        "backbones/tiny-vlm",
+        "backbones/tiny-clip",
+        24,
+        4,
+        0,
+        3,
+        pseudo_queries=2,
+        pseudo_samples=2,
+        recipe=pipeline.Preset.__dataclass_fields__["recipe"].default_factory(),
+    )
     corpus, results = ImageCaptionCorpus.from_picturebook(4, 0, 3), []
     for _ in range(2):
         results.append(pipeline.run(corpus, preset, progress=lambda line: None))

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tiny_backbone import tiny_backbone
 
 from gcr_tutorial.backbone import add_tokens, pixels, prompt_ids
 from gcr_tutorial.features import image_features, merge_features
-from tiny_backbone import tiny_backbone
 
 
 @pytest.fixture(scope="module")

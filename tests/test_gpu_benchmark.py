@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny_data import data_folder
 
 from gcr_tutorial import scene_facts
-from tiny_data import data_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 STEPS = ["hardware", "features", "steps", "fine-tune", "decoding"]

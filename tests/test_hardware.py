@@ -24,11 +24,15 @@ def machine(monkeypatch):
     return pretend
 
 
-@pytest.mark.parametrize("capability, device, dtype", [
-    (None, "cpu", torch.float32), (T4, "cuda", torch.float16), (A100, "cuda", torch.bfloat16), (H100, "cuda", torch.bfloat16)])
+@pytest.mark.parametrize(
+    "capability, device, dtype",
+    [(None, "cpu", torch.float32), (T4, "cuda", torch.float16), (A100, "cuda", torch.bfloat16), (H100, "cuda", torch.bfloat16)],
+)
 def test_what_suits_a_machine(machine, capability, device, dtype):
     machine(capability)
-    assert hardware.best_device().type == device and hardware.best_dtype(device) == hardware.resolve_dtype("auto", device) == dtype
+    assert (
+        hardware.best_device().type == device and hardware.best_dtype(device) == hardware.resolve_dtype("auto", device) == dtype
+    )
     assert hardware.best_dtype("cpu") == torch.float32  # also beside a GPU
 
 
@@ -42,14 +46,23 @@ def test_what_is_asked_for_is_given_but_never_bf16_on_a_t4(machine):
         hardware.resolve_dtype("int8", "cpu")
 
 
-@pytest.mark.parametrize("name, capability, device, dtype, precision", [
-    ("tiny", None, "cpu", torch.float32, "no"), ("tiny", T4, "cuda", torch.float32, "no"),
-    ("colab", None, "cpu", torch.float32, "no"), ("colab", T4, "cuda", torch.float16, "fp16"),
-    ("paper", A100, "cuda", torch.bfloat16, "bf16")])
+@pytest.mark.parametrize(
+    "name, capability, device, dtype, precision",
+    [
+        ("tiny", None, "cpu", torch.float32, "no"),
+        ("tiny", T4, "cuda", torch.float32, "no"),
+        ("colab", None, "cpu", torch.float32, "no"),
+        ("colab", T4, "cuda", torch.float16, "fp16"),
+        ("paper", A100, "cuda", torch.bfloat16, "bf16"),
+    ],
+)
 def test_every_preset_fits_its_machine(machine, name, capability, device, dtype, precision):
     machine(capability)
     assert pipeline.on_this_machine(get_preset(name)) == (
-        torch.device(device), dtype, replace(get_preset(name), recipe=replace(get_preset(name).recipe, mixed_precision=precision)))
+        torch.device(device),
+        dtype,
+        replace(get_preset(name), recipe=replace(get_preset(name).recipe, mixed_precision=precision)),
+    )
 
 
 def test_weights_that_are_trained_whole_stay_float32(machine):

@@ -2,12 +2,12 @@
 
 import pytest
 from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
+from tiny_data import command
 
 from gcr_tutorial import doctor, hub
 from gcr_tutorial.backbone import load_backbone
 from gcr_tutorial.hub import from_hub, is_hub_id
 from gcr_tutorial.presets import get_preset
-from tiny_data import command
 
 
 def test_offline_it_says_what_to_download_and_how():
@@ -34,11 +34,14 @@ def response_error(kind: type) -> Exception:
     return kind.__new__(kind)  # these want a whole HTTP response
 
 
-@pytest.mark.parametrize("cause, words", [
-    (response_error(GatedRepoError), "accept its licence at https://huggingface.co/a/b.*hf auth login"),
-    (response_error(RepositoryNotFoundError), "no such model or revision"),
-    (LocalEntryNotFoundError("x"), "hf download a/b --revision r"),
-])
+@pytest.mark.parametrize(
+    "cause, words",
+    [
+        (response_error(GatedRepoError), "accept its licence at https://huggingface.co/a/b.*hf auth login"),
+        (response_error(RepositoryNotFoundError), "no such model or revision"),
+        (LocalEntryNotFoundError("x"), "hf download a/b --revision r"),
+    ],
+)
 def test_each_failure_has_its_own_advice(cause, words):
     def fails():
         raise wrapped(cause)

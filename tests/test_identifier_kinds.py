@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_backbone import WORDS, captions, tiny_backbone
 
 from gcr_tutorial.backbone import RETRIEVE_INSTRUCTION, prompt_text
 from gcr_tutorial.identifiers import KINDS, Identifiers, make_identifiers, residual_codes
-from gcr_tutorial.training import retrieve_prompts
 from gcr_tutorial.tiny_vlm import END
+from gcr_tutorial.training import retrieve_prompts
 from gcr_tutorial.trie import TrieIndex
-from tiny_backbone import WORDS, captions, tiny_backbone
 
 GENERATIVE = [kind for kind in KINDS if kind != "classifier"]
 
@@ -65,12 +65,15 @@ def test_every_kind_is_unique_stable_and_the_same_after_json(kind, gallery, clus
     avoid = [text for own in texts[::3] for text in own[:1]]
 
     def make():
-        return make_identifiers(kind, names(len(points)), points, clusters, leaf_size, seed, tokenizer=tokenizer(),
-                                texts=texts, avoid=avoid)
+        return make_identifiers(
+            kind, names(len(points)), points, clusters, leaf_size, seed, tokenizer=tokenizer(), texts=texts, avoid=avoid
+        )
 
     identifiers = make()
     assert identifiers == make() and identifiers.kind == kind and len(identifiers) == len(points)
-    assert Identifiers(**{key: _tuples(value) for key, value in json.loads(json.dumps(vars(identifiers))).items()}) == identifiers
+    assert (
+        Identifiers(**{key: _tuples(value) for key, value in json.loads(json.dumps(vars(identifiers))).items()}) == identifiers
+    )
     assert set(identifiers.new_tokens) <= {token for code in identifiers.codes for token in code}
     if kind == "classifier":
         assert identifiers.codes == ((),) * len(points) and identifiers.mean_tokens == 0
@@ -127,8 +130,10 @@ def test_numeric_needs_a_token_for_each_digit():
 
 
 def semantic(texts, avoid=()):
-    return [text.removeprefix(" ") for text in texts_of(make_identifiers(
-        "semantic", names(len(texts)), tokenizer=tokenizer(), texts=texts, avoid=avoid))]
+    return [
+        text.removeprefix(" ")
+        for text in texts_of(make_identifiers("semantic", names(len(texts)), tokenizer=tokenizer(), texts=texts, avoid=avoid))
+    ]
 
 
 def test_a_caption_names_one_image():
@@ -144,8 +149,14 @@ def test_no_evaluated_query_names_an_image_whatever_its_case_and_stops():
 
 
 @settings(max_examples=50)
-@given(st.lists(st.lists(st.sampled_from(["A dog.", "a dog", "A red ball!", "A boy", "a boy 2", ""]), max_size=3), min_size=1, max_size=12),
-       st.lists(st.sampled_from(["A DOG", "a red ball", "A boy.", "A boy 2."]), max_size=3))
+@given(
+    st.lists(
+        st.lists(st.sampled_from(["A dog.", "a dog", "A red ball!", "A boy", "a boy 2", ""]), max_size=3),
+        min_size=1,
+        max_size=12,
+    ),
+    st.lists(st.sampled_from(["A DOG", "a red ball", "A boy.", "A boy 2."]), max_size=3),
+)
 def test_semantic_identifiers_never_say_what_is_asked(texts, avoid):
     said = semantic(texts, avoid)
     bare = {" ".join(re.findall(r"\w+", text.lower())) for text in said}
@@ -207,18 +218,21 @@ def test_identifiers_are_valid_and_stable_without_faiss(kind, monkeypatch):
     assert first == make_identifiers(kind, names(39), points, 4, 3, seed=1) and max(map(len, first.codes)) <= 7
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (dict(kind="residual"), "residual identifiers of 2 images need as many embeddings, got none"),
-    (dict(kind="residual", embeddings=np.ones((2, 3)), clusters=1), "clusters >= 2"),
-    (dict(kind="residual", embeddings=np.ones((2, 3)), leaf_size=0), "leaf_size >= 1"),
-    (dict(kind="residual", embeddings=np.full((2, 3), np.inf)), "NaN or infinity"),
-    (dict(kind="numeric"), "numeric identifiers.*pass tokenizer="),
-    (dict(kind="string"), "string identifiers.*pass tokenizer="),
-    (dict(kind="semantic"), "semantic identifiers.*pass tokenizer="),
-    (dict(kind="semantic", tokenizer=True), "captions or pseudo-queries for each, got none"),
-    (dict(kind="semantic", tokenizer=True, texts=[["a"]]), "for each, got 1"),
-    (dict(kind="magic"), "choose one of " + ", ".join(KINDS)),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (dict(kind="residual"), "residual identifiers of 2 images need as many embeddings, got none"),
+        (dict(kind="residual", embeddings=np.ones((2, 3)), clusters=1), "clusters >= 2"),
+        (dict(kind="residual", embeddings=np.ones((2, 3)), leaf_size=0), "leaf_size >= 1"),
+        (dict(kind="residual", embeddings=np.full((2, 3), np.inf)), "NaN or infinity"),
+        (dict(kind="numeric"), "numeric identifiers.*pass tokenizer="),
+        (dict(kind="string"), "string identifiers.*pass tokenizer="),
+        (dict(kind="semantic"), "semantic identifiers.*pass tokenizer="),
+        (dict(kind="semantic", tokenizer=True), "captions or pseudo-queries for each, got none"),
+        (dict(kind="semantic", tokenizer=True, texts=[["a"]]), "for each, got 1"),
+        (dict(kind="magic"), "choose one of " + ", ".join(KINDS)),
+    ],
+)
 def test_make_identifiers_says_what_is_missing(arguments, message):
     with pytest.raises(ValueError, match=message):
         make_identifiers(image_ids=names(2), **arguments)

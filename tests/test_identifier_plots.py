@@ -14,8 +14,13 @@ PICTURES = [Image.new("RGB", (8, 8), color) for color in ("red", "green")]
 
 def test_names_stand_in_their_columns_and_nothing_overlaps():
     caption = "A woman wearing a gray sweater and a blue skirt reads a yellow book in the stadium while it rains ."
-    columns = {"atomic": [["<img_1>"], ["<img_2>"]], "semantic": [caption.split(), ["A", "dog"]], "classifier": [[], []],
-               "another": [["A"], caption.split()], "structured": [["<l0_1>", "<l1_2>"], ["<l0_1>", "<l1_3>"]]}
+    columns = {
+        "atomic": [["<img_1>"], ["<img_2>"]],
+        "semantic": [caption.split(), ["A", "dog"]],
+        "classifier": [[], []],
+        "another": [["A"], caption.split()],
+        "structured": [["<l0_1>", "<l1_2>"], ["<l0_1>", "<l1_3>"]],
+    }
     figure = names_figure(PICTURES, columns)
     renderer = FigureCanvasAgg(figure).get_renderer()
     figure.canvas.draw()
@@ -66,8 +71,12 @@ def test_costs_are_drawn_for_every_kind():
 
 
 def test_recalls_stand_best_on_top_and_kinds_without_are_left_out():
-    rows = [{"kind": "numeric", "R@1": 10.0, "R@10": 30.0}, {"kind": "atomic", "R@1": 80.0, "R@10": 97.0},
-            {"kind": "string", "R@1": None, "R@10": None}, {"kind": "semantic", "R@1": 0.2, "R@10": 1.0}]
+    rows = [
+        {"kind": "numeric", "R@1": 10.0, "R@10": 30.0},
+        {"kind": "atomic", "R@1": 80.0, "R@10": 97.0},
+        {"kind": "string", "R@1": None, "R@10": None},
+        {"kind": "semantic", "R@1": 0.2, "R@10": 1.0},
+    ]
     axis = recall_figure(rows).axes[0]
     assert [label.get_text() for label in axis.get_yticklabels()] == ["semantic", "numeric", "atomic"]
     assert [bar.get_width() for bar in axis.containers[1]] == [0.2, 10.0, 80.0]

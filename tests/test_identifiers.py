@@ -90,7 +90,7 @@ def test_aligned_numbers_mean_the_same_under_every_parent():
 
     def agreement(align):
         codes = {}
-        for (a, b), path in zip(labels, cluster_paths(points, 4, 8, seed=0, align=align)):
+        for (_a, b), path in zip(labels, cluster_paths(points, 4, 8, seed=0, align=align)):
             codes.setdefault(b, []).append(path[1])
         return sum(max(map(c.count, c)) for c in codes.values()) / len(labels)
 
@@ -130,9 +130,14 @@ def test_save_and_load(tmp_path, kind):
 
 @pytest.mark.parametrize(
     "text",
-    ["{", "[]", "{}", json.dumps({"version": 2}),
-     json.dumps(dict(version=1, kind="atomic", codes=[["a"], ["a"]], image_ids=["x", "y"], new_tokens=["a"])),
-     json.dumps(dict(version=1, kind="atomic", codes=["a"], image_ids=["x"], new_tokens=["a"]))],
+    [
+        "{",
+        "[]",
+        "{}",
+        json.dumps({"version": 2}),
+        json.dumps(dict(version=1, kind="atomic", codes=[["a"], ["a"]], image_ids=["x", "y"], new_tokens=["a"])),
+        json.dumps(dict(version=1, kind="atomic", codes=["a"], image_ids=["x"], new_tokens=["a"])),
+    ],
 )
 def test_load_refuses_a_damaged_file(tmp_path, text):
     (tmp_path / "i.json").write_text(text)
@@ -175,8 +180,12 @@ def test_make_identifiers_refuses(arguments, message):
 
 @pytest.mark.parametrize(
     "codes, new_tokens, message",
-    [((("a",), ("a",)), ("a",), "identifier .* occurs twice"), ((("a",), ()), ("a",), "'y' has an empty"),
-     ((("a",),), ("a",), "1 identifiers for 2"), ((("a",), ("b",)), ("a", "a"), "new token 'a' occurs twice")],
+    [
+        ((("a",), ("a",)), ("a",), "identifier .* occurs twice"),
+        ((("a",), ()), ("a",), "'y' has an empty"),
+        ((("a",),), ("a",), "1 identifiers for 2"),
+        ((("a",), ("b",)), ("a", "a"), "new token 'a' occurs twice"),
+    ],
 )
 def test_identifiers_refuse(codes, new_tokens, message):
     with pytest.raises(ValueError, match=message):

@@ -6,13 +6,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny_backbone import tiny_backbone
 
 from gcr_tutorial.adaptation import adapt
 from gcr_tutorial.backbone import add_tokens
 from gcr_tutorial.features import merge_features
 from gcr_tutorial.memory import MemoryWatch, exact_match, level_accuracy, right_tokens
 from gcr_tutorial.training import Recipe, memorize_examples, retrieve_examples, target_ids, train
-from tiny_backbone import tiny_backbone
 
 CODES = [["<a_0>"], ["<a_1>"], ["<a_2>", "<b_0>"], ["<a_2>", "<b_1>"], ["<a_3>", "<b_0>", "<b_1>"]]
 RECIPE = Recipe(trainable="full", lr=1e-2, batch_size=5)
@@ -55,13 +55,16 @@ def test_right_in_every_token_means_written_right(learned):
         right = right_tokens(model, examples, features)
         assert [len(row) for row in right] == [len(example.target_ids) for example in examples]
         assert [all(row) for row in right] == [
-            written(model, example, features) == list(example.target_ids) for example in examples]
+            written(model, example, features) == list(example.target_ids) for example in examples
+        ]
     assert watch.exact[0] < watch.exact[-1] == 100  # so both answers occurred
 
 
 def test_batches_and_padding_do_not_matter(learned):
     backbone, examples, features, _ = learned
-    queries = retrieve_examples(backbone, [("a dog", 0), ("a man and a boy near the beach", 2)], [e.target_ids for e in examples])
+    queries = retrieve_examples(
+        backbone, [("a dog", 0), ("a man and a boy near the beach", 2)], [e.target_ids for e in examples]
+    )
     mixed = [examples[2], queries[1], examples[0], queries[0], examples[4]]
     together = right_tokens(backbone, mixed, features)
     assert together == right_tokens(backbone, mixed, features, batch_size=1)

@@ -28,8 +28,11 @@ def words(figure) -> list:
                 low, high = sorted(way.get_view_interval())
                 texts += [tick.label1 for tick in way.get_major_ticks() if low <= tick.get_loc() <= high]
         texts += [*axis.texts, axis.title, axis._left_title, *(axis.get_legend().texts if axis.get_legend() else [])]
-    return [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in texts
-            if text.get_visible() and text.get_text().strip()]
+    return [
+        (text.get_text(), text.get_window_extent(canvas.get_renderer()))
+        for text in texts
+        if text.get_visible() and text.get_text().strip()
+    ]
 
 
 def assert_legible(figure) -> None:
@@ -39,7 +42,7 @@ def assert_legible(figure) -> None:
     for text, box in placed:
         assert box.x0 >= page.x0 - 1 and box.x1 <= page.x1 + 1 and box.y0 >= page.y0 - 1 and box.y1 <= page.y1 + 1, text
     for i, (text, box) in enumerate(placed):
-        for other, its in placed[i + 1:]:
+        for other, its in placed[i + 1 :]:
             overlap = min(box.x1, its.x1) - max(box.x0, its.x0) > 1 and min(box.y1, its.y1) - max(box.y0, its.y0) > 1
             assert not overlap, (text, other)
 
@@ -90,7 +93,10 @@ def test_lines_figure():
     [axis] = figure.axes
     assert len({(line.get_color(), line.get_linestyle(), line.get_marker()) for line in axis.lines}) == 5
     assert set(curves) <= set(said(figure))
-    assert figure.axes[0].get_ylim()[1] > 100 and lines_figure({"a": [3, 5]}, [0, 1], "x", "y", percent=False).axes[0].get_legend() is None
+    assert (
+        figure.axes[0].get_ylim()[1] > 100
+        and lines_figure({"a": [3, 5]}, [0, 1], "x", "y", percent=False).axes[0].get_legend() is None
+    )
 
 
 def test_next_word_figure_marks_what_cannot_be_sampled():
@@ -103,7 +109,9 @@ def test_next_word_figure_marks_what_cannot_be_sampled():
 
 def test_captions_figure():
     long = "A man in a red coat and a pair of green pants flying a kite to the left of a tall tree while a dog is running in the snow."
-    shown = [(picture, f"scene-0-00000{i}", [(long, True), ("A $ dog.", False)] * (i + 1)) for i, picture in enumerate(PICTURES)]
+    shown = [
+        (picture, f"scene-0-00000{i}", [(long, True), ("A $ dog.", False)] * (i + 1)) for i, picture in enumerate(PICTURES)
+    ]
     figure = captions_figure(shown)
     assert_legible(figure)
     texts = said(figure)

@@ -63,17 +63,28 @@ def test_a_failing_notebook_is_named_with_its_cell_and_stays_as_it_was(tmp_path,
 
 
 def test_tutorial_trains_anew_leaves_copies_and_ends_with_the_table(tmp_path, monkeypatch, capsys):
-    results = {"identifier": "atomic", "n_gallery": 3, "n_memorized": 3, "recall": {"R@1": 33.3, "R@5": 100.0, "R@10": 100.0},
-               "baselines": {"chance": {"R@1": 33.3, "R@5": 100.0, "R@10": 100.0}}, "seconds": {"memorize": 41.0, "retrieve": 1.0}}
+    results = {
+        "identifier": "atomic",
+        "n_gallery": 3,
+        "n_memorized": 3,
+        "recall": {"R@1": 33.3, "R@5": 100.0, "R@10": 100.0},
+        "baselines": {"chance": {"R@1": 33.3, "R@5": 100.0, "R@10": 100.0}},
+        "seconds": {"memorize": 41.0, "retrieve": 1.0},
+    }
     build = tmp_path / "build"
     (build / "stale").mkdir(parents=True)
     (build / "stale" / "results.json").write_text("{}")
     (build / "notes").mkdir()
     monkeypatch.setenv("GCR_BUILD", str(build))
     monkeypatch.delenv("GCR_REBUILD", raising=False)
-    path = write(tmp_path / "books", "a.ipynb", "import json, os, pathlib\nassert os.environ['GCR_REBUILD'] == '1'",
-                 "import time; time.sleep(1.5)", "folder = pathlib.Path(os.environ['GCR_BUILD'], 'atomic')\nfolder.mkdir()\n"
-                 f"(folder / 'results.json').write_text(json.dumps({results!r}));")
+    path = write(
+        tmp_path / "books",
+        "a.ipynb",
+        "import json, os, pathlib\nassert os.environ['GCR_REBUILD'] == '1'",
+        "import time; time.sleep(1.5)",
+        "folder = pathlib.Path(os.environ['GCR_BUILD'], 'atomic')\nfolder.mkdir()\n"
+        f"(folder / 'results.json').write_text(json.dumps({results!r}));",
+    )
     before = path.read_bytes()
     assert notebook_runner.run_tutorial(tmp_path / "out", path.parent) == 0
     printed = capsys.readouterr().out
@@ -89,7 +100,7 @@ def test_tutorial_trains_anew_leaves_copies_and_ends_with_the_table(tmp_path, mo
 def test_hints_and_solutions_stay_folded_in_the_page():
     folded = "<details><summary>Hint</summary>\n\nCount `twice`.\n\n```python\nx = 2\n```\n\n</details>\n\nAfter it."
     page = notebook_runner.as_html(new_notebook(cells=[new_markdown_cell(folded)]))
-    body = page[page.index("<details>"):]
+    body = page[page.index("<details>") :]
     assert body.index("<summary>Hint") < body.index("Count") < body.index("</details>") < body.index("After it.")
 
 
@@ -118,8 +129,10 @@ def test_cleaning_drops_widget_views_and_paths_and_names_what_is_left():
     here = new_output("stream", name="stdout", text=f"wrote {ROOT}/runs/a\n")
     elsewhere = new_output("display_data", {"text/plain": "see /home/someone/data"})
     warned = new_output("stream", name="stderr", text="FutureWarning: soon\n")
-    notebook = new_notebook(cells=[new_code_cell("x", outputs=[view, here, elsewhere, warned], execution_count=1)],
-                            metadata={"widgets": {}, "gcr_tutorial": {"seconds": 1}})
+    notebook = new_notebook(
+        cells=[new_code_cell("x", outputs=[view, here, elsewhere, warned], execution_count=1)],
+        metadata={"widgets": {}, "gcr_tutorial": {"seconds": 1}},
+    )
     complaints = notebook_runner.clean(notebook)
     assert [output.output_type for output in notebook.cells[0].outputs] == ["stream", "display_data", "stream"]
     assert notebook.cells[0].outputs[0].text == "wrote runs/a\n"

@@ -7,7 +7,6 @@ from pathlib import Path
 import nbformat
 import pytest
 
-
 NOTEBOOK = Path(__file__).resolve().parent.parent / "notebooks" / "03_learning_to_memorize.ipynb"
 SMALLER = {"COUNT = 100": "COUNT = 12", "EPOCHS = 15": "EPOCHS = 40"}  # twelve pictures are one batch, forty steps
 

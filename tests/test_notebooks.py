@@ -81,8 +81,15 @@ def test_it_has_the_parts_of_the_anatomy(notebook):
     text = prose(notebook)
     for part in ("reading time", "runtime", "memory", "needs", "produces", "paper"):
         assert re.search(rf"^\| {part} \|", text, flags=re.M), part
-    for heading in ("What you will be able to do", "Set up", "Recap", "Quiz", "What the miniature leaves out", "Further reading",
-                    "Troubleshooting"):
+    for heading in (
+        "What you will be able to do",
+        "Set up",
+        "Recap",
+        "Quiz",
+        "What the miniature leaves out",
+        "Further reading",
+        "Troubleshooting",
+    ):
         assert re.search(rf"^## {heading}", text, flags=re.M), heading
     assert 3 <= len(re.findall(r"^- \*\*", text.split("## Set up")[0], flags=re.M)) <= 5  # objectives
     assert len(re.findall(r"^- ", text.split("## Recap")[1].split("## Quiz")[0], flags=re.M)) <= 5
@@ -93,7 +100,9 @@ def test_it_has_the_parts_of_the_anatomy(notebook):
 def names_in(notebook) -> list[str]:
     """Every name and attribute that the code uses, as often as it does."""
     nodes = [node for cell in code_cells(notebook) for node in ast.walk(ast.parse(cell.source))]
-    return [node.id if isinstance(node, ast.Name) else node.attr for node in nodes if isinstance(node, (ast.Name, ast.Attribute))]
+    return [
+        node.id if isinstance(node, ast.Name) else node.attr for node in nodes if isinstance(node, (ast.Name, ast.Attribute))
+    ]
 
 
 def test_at_most_one_widget_a_notebook_over_a_plain_function(notebook):
@@ -141,8 +150,12 @@ def test_it_was_saved_by_one_clean_run(notebook):
     assert {output.output_type for output in outputs(notebook)} <= {"stream", "display_data", "execute_result"}
     assert [output.text for output in outputs(notebook) if output.get("name") == "stderr"] == []
     assert not [output for output in outputs(notebook) if notebook_runner.WIDGET_VIEW in output.get("data", {})]
-    text = json.dumps([{**output, "data": {k: v for k, v in output.get("data", {}).items() if "image" not in k}}
-                       for output in outputs(notebook)])
+    text = json.dumps(
+        [
+            {**output, "data": {k: v for k, v in output.get("data", {}).items() if "image" not in k}}
+            for output in outputs(notebook)
+        ]
+    )
     assert notebook_runner.ABSOLUTE_PATH.search(text) is None
     assert not re.search(r"Warning|Traceback|deprecated", text)
 
@@ -203,7 +216,7 @@ def test_repository_files_that_the_prose_names_are_there(notebook):
 
 
 def test_notebooks_that_the_prose_names_are_in_the_series(notebook):
-    named = {number for number in re.findall(r"\bnotebooks? (\d\d)\b", prose(notebook), flags=re.I)}
+    named = set(re.findall(r"\bnotebooks? (\d\d)\b", prose(notebook), flags=re.I))
     assert named <= {stem[:2] for stem in SERIES}
 
 
@@ -211,10 +224,12 @@ def test_exercises_have_a_typed_stub_two_hints_and_nothing_depends_on_them(noteb
     code = [cell.source for cell in code_cells(notebook)]
     stubs = [i for i, source in enumerate(code) if "raise NotImplementedError" in source]
     assert 2 <= len(stubs) <= 3
-    assert prose(notebook).count("<summary>Hint 1</summary>") == prose(notebook).count("<summary>Hint 2</summary>") == len(stubs)
+    assert (
+        prose(notebook).count("<summary>Hint 1</summary>") == prose(notebook).count("<summary>Hint 2</summary>") == len(stubs)
+    )
     for i in stubs:
         [function] = [node for node in ast.parse(code[i]).body if isinstance(node, ast.FunctionDef)]
         assert function.returns is not None and all(argument.annotation for argument in function.args.args)
         assert ast.get_docstring(function) and isinstance(function.body[-1], ast.Raise)
-        later = {node.id for source in code[i + 1:] for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
+        later = {node.id for source in code[i + 1 :] for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
         assert function.name not in later

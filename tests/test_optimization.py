@@ -89,12 +89,16 @@ def test_schedule_rises_then_falls_to_zero():
 
 
 def test_groups_hold_every_trainable_parameter_once():
-    model = torch.nn.ModuleDict({"a": torch.nn.Linear(2, 3),
-                                 "trainable_tokens_delta": torch.nn.Linear(2, 2, bias=False),
-                                 "norm": torch.nn.LayerNorm(3), "frozen": torch.nn.Linear(1, 1)})
+    model = torch.nn.ModuleDict(
+        {
+            "a": torch.nn.Linear(2, 3),
+            "trainable_tokens_delta": torch.nn.Linear(2, 2, bias=False),
+            "norm": torch.nn.LayerNorm(3),
+            "frozen": torch.nn.Linear(1, 1),
+        }
+    )
     model["frozen"].requires_grad_(False)
     groups = parameter_groups(model, lr=1.0, token_lr=5.0, weight_decay=0.1)
-    assert [(len(g["params"]), g["lr"], g["weight_decay"]) for g in groups] == [
-        (1, 1.0, 0.1), (3, 1.0, 0.0), (1, 5.0, 0.0)]
+    assert [(len(g["params"]), g["lr"], g["weight_decay"]) for g in groups] == [(1, 1.0, 0.1), (3, 1.0, 0.0), (1, 5.0, 0.0)]
     with pytest.raises(ValueError, match="adapt"):
         parameter_groups(model.requires_grad_(False), 1.0, 1.0, 0.0)

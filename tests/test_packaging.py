@@ -26,15 +26,19 @@ MIB = 2**20
 
 def pins() -> dict[str, str]:
     """Normalised name -> pinned version of constraints.txt."""
-    requirements = [Requirement(line) for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-                    if line and not line.startswith("#")]
+    requirements = [
+        Requirement(line)
+        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#")
+    ]
     return {canonicalize_name(r.name): next(iter(r.specifier)).version for r in requirements}
 
 
 def committed_files() -> list[Path]:
     """Files that are in the repository or about to be."""
-    listing = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-                             cwd=ROOT, capture_output=True, text=True)
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
+    )
     if listing.returncode:
         pytest.skip("not a git clone: cannot tell which files are committed")
     return [ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
@@ -51,8 +55,7 @@ def test_environment_yml_is_in_step():
 
 
 def test_constraints_are_plain_pins_without_repeats():
-    lines = [line for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-             if not line.startswith("#")]
+    lines = [line for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     pin = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][A-Za-z0-9.]*( ; sys_platform [!=]= "\w+")?')
     assert [line for line in lines if not pin.fullmatch(line)] == []
     assert len(pins()) == len(lines) > 100
@@ -96,16 +99,24 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("folder, declared", [
-    ("gcr_tutorial", PYPROJECT["project"]["dependencies"] + HUB), ("tests", DECLARED), ("benchmarks", DECLARED),
-])
+@pytest.mark.parametrize(
+    "folder, declared",
+    [
+        ("gcr_tutorial", PYPROJECT["project"]["dependencies"] + HUB),
+        ("tests", DECLARED),
+        ("benchmarks", DECLARED),
+    ],
+)
 def test_every_import_is_a_declared_dependency(folder: str, declared: list[str]):
     names = {canonicalize_name(Requirement(line).name) for line in declared}
     owners = metadata.packages_distributions()
     known = sys.stdlib_module_names | {"gcr_tutorial"} | {path.stem for path in (ROOT / folder).glob("*.py")}
-    undeclared = {f"{path.relative_to(ROOT)} imports {name}"
-                  for path in (ROOT / folder).rglob("*.py") for name in imports(path) - known
-                  if not names & {canonicalize_name(owner) for owner in owners.get(name, [])}}
+    undeclared = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in (ROOT / folder).rglob("*.py")
+        for name in imports(path) - known
+        if not names & {canonicalize_name(owner) for owner in owners.get(name, [])}
+    }
     assert undeclared == set()
 
 
@@ -143,14 +154,26 @@ def test_colab_badges_open_this_repository_at_its_revision():
     prefix = f"https://colab.research.google.com/github/{setting['repository']}/blob/{setting['revision']}/notebooks/"
     badges = re.findall(r"https://colab\.research\.google\.com/(?!assets/)[^\s)\"]+", README)
     assert badges and all(badge.startswith(prefix) for badge in badges), badges
-    assert [badge for badge in badges if not (ROOT / "notebooks" / badge[len(prefix):]).is_file()] == []
+    assert [badge for badge in badges if not (ROOT / "notebooks" / badge[len(prefix) :]).is_file()] == []
 
 
 def test_no_package_index_is_named_in_committed_text():
-    hosts = ["pypi" + ".org", "python" + "hosted.org", "download." + "pytorch.org", "--" + "index-url",
-             "--extra-" + "index-url", "/opt/" + "pypi", "/opt/" + "wheels"]
-    named = {f"{path.relative_to(ROOT)} names {host}" for path in committed_files() if path.stat().st_size < MIB
-             for host in hosts if host.encode() in path.read_bytes()}
+    hosts = [
+        "pypi" + ".org",
+        "python" + "hosted.org",
+        "download." + "pytorch.org",
+        "--" + "index-url",
+        "--extra-" + "index-url",
+        "/opt/" + "pypi",
+        "/opt/" + "wheels",
+    ]
+    named = {
+        f"{path.relative_to(ROOT)} names {host}"
+        for path in committed_files()
+        if path.stat().st_size < MIB
+        for host in hosts
+        if host.encode() in path.read_bytes()
+    }
     assert named == set()
 
 

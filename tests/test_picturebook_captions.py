@@ -10,8 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcr_tutorial.picturebook import (Entity, Meaning, Mention, Scene, captions, lexicon, parse, sample_scene,
-                                      satisfies, scene_seed)
+from gcr_tutorial.picturebook import (
+    Entity,
+    Meaning,
+    Mention,
+    Scene,
+    captions,
+    lexicon,
+    parse,
+    sample_scene,
+    satisfies,
+    scene_seed,
+)
 from gcr_tutorial.picturebook.catalogue import ACTIVITIES, SETTINGS, THINGS
 from gcr_tutorial.picturebook.colors import COLORS
 from gcr_tutorial.picturebook.questions import INVENTORY, inventory, questions
@@ -34,7 +44,8 @@ def told() -> list[tuple[Scene, list]]:
 
 # What is written
 
-@given(st.integers(0, 2 ** 60))
+
+@given(st.integers(0, 2**60))
 def test_captions_are_true_readable_and_different(seed):
     scene = sample_scene(seed)
     written = captions(scene)
@@ -80,8 +91,11 @@ def test_captions_leave_things_out_and_vary(told):
     mentions = Counter(len(c.meaning.mentions) for _, written in told for c in written)
     assert set(mentions) == {1, 2, 3} and min(mentions.values()) > 0.05 * mentions.total()
     meanings = [c.meaning for _, written in told for c in written]
-    for share in (sum(bool(m.settings) for m in meanings), sum(bool(m.relations) for m in meanings),
-                  sum(any(mention.wears for mention in m.mentions) for m in meanings)):
+    for share in (
+        sum(bool(m.settings) for m in meanings),
+        sum(bool(m.relations) for m in meanings),
+        sum(any(mention.wears for mention in m.mentions) for m in meanings),
+    ):
         assert 0.1 < share / len(meanings) < 0.9
     assert {r for m in meanings for _, r, _ in m.relations} == set(RELATIONS)
 
@@ -99,14 +113,19 @@ def test_a_scene_with_too_little_in_it_is_refused():
 
 # The relevance check against brute force
 
+
 def says(mention: Mention, e: Entity) -> bool:
     """Whether `mention` tells nothing false about `e`: written anew, from the meaning of its fields."""
     if e.kind not in mention.kinds:
         return False
     if mention.count != e.count:
         return False
-    for wanted, found in ((mention.color, e.color), (mention.size, e.size), (mention.prop_color, e.prop_color),
-                          (mention.hair, e.hair)):
+    for wanted, found in (
+        (mention.color, e.color),
+        (mention.size, e.size),
+        (mention.prop_color, e.prop_color),
+        (mention.hair, e.hair),
+    ):
         if wanted is not None and wanted != found:
             return False
     if len(mention.poses) > 0 and e.pose not in mention.poses:
@@ -142,7 +161,8 @@ def brute_force(scene: Scene, meaning: Meaning) -> bool:
         return False
     for chosen in permutations(scene.entities, len(meaning.mentions)):
         if all(says(m, e) for m, e in zip(meaning.mentions, chosen)) and all(
-                holds(chosen[a], relation, chosen[b]) for a, relation, b in meaning.relations):
+            holds(chosen[a], relation, chosen[b]) for a, relation, b in meaning.relations
+        ):
             return True
     return False
 
@@ -156,7 +176,7 @@ def mutated(meaning: Meaning, rng: random.Random) -> Meaning:
     elif how == 1:
         mention = replace(mention, count=rng.choice((1, 2, 3)))
     elif how == 2:
-        mention = replace(mention, kinds=tuple(rng.sample(list(lexicon.NOUNS), 2)) + mention.kinds[:rng.randrange(2)])
+        mention = replace(mention, kinds=tuple(rng.sample(list(lexicon.NOUNS), 2)) + mention.kinds[: rng.randrange(2)])
     elif how == 3:
         mention = replace(mention, poses=tuple(rng.sample(list(ACTIVITIES), 3)) + mention.poses)
     elif how == 4:
@@ -164,8 +184,10 @@ def mutated(meaning: Meaning, rng: random.Random) -> Meaning:
     elif how == 5:
         mention = replace(mention, size=rng.choice((None, "small", "big")))
     elif how == 6:
-        mention = replace(mention, wears=mention.wears[1:] + ((rng.choice(list(lexicon.GARMENTS.values())),
-                                                               rng.choice((None, None, *COLORS))),))
+        mention = replace(
+            mention,
+            wears=mention.wears[1:] + ((rng.choice(list(lexicon.GARMENTS.values())), rng.choice((None, None, *COLORS))),),
+        )
     elif how == 7:
         mention = replace(mention, hair=rng.choice((None, "blond", "red")), prop_color=rng.choice((None, *COLORS)))
     elif how == 8:
@@ -181,7 +203,7 @@ def mutated(meaning: Meaning, rng: random.Random) -> Meaning:
         return replace(meaning, relations=tuple((b, r, a) for a, r, b in meaning.relations))
     else:
         return replace(meaning, mentions=(*meaning.mentions, mention))  # the same words for a second thing
-    return replace(meaning, mentions=(*meaning.mentions[:i], mention, *meaning.mentions[i + 1:]))
+    return replace(meaning, mentions=(*meaning.mentions[:i], mention, *meaning.mentions[i + 1 :]))
 
 
 def test_relevance_agrees_with_brute_force(told):
@@ -202,18 +224,35 @@ def test_relevance_agrees_with_brute_force(told):
 colors = st.sampled_from(("red", "blue", None))
 crowded = st.builds(  # few kinds and looks, so that several entities fit a mention and only some assignments work
     lambda entities, time: Scene(0, "park", time, "clear", tuple(entities)),
-    st.lists(st.builds(
-        Entity, kind=st.sampled_from(("boy", "girl", "dog", "bird")), x=st.sampled_from((0.2, 0.35, 0.5, 0.8)),
-        y=st.sampled_from((0.7, 0.75, 0.9)), scale=st.just(0.4), color=colors, count=st.integers(1, 2),
-        pose=st.sampled_from(("running", "standing")), prop_color=colors,
-        wears=st.sampled_from(((), (("shirt", "red"),), (("coat", "blue"), ("pants", "red"))))), max_size=5),
-    st.sampled_from(TIMES))
-loose = st.lists(st.builds(
-    Mention, kinds=st.sampled_from((("boy",), ("dog",), ("bird",), ("boy", "girl"), PEOPLE, ("dog", "bird"))),
-    count=st.sampled_from((1, 1, 2)), color=st.sampled_from((None, None, "red")),
-    prop_color=st.sampled_from((None, None, "blue")),
-    poses=st.sampled_from(((), ("running",), ("running", "standing"))),
-    wears=st.sampled_from(((), ((("shirt", "coat"), None),), ((("pants",), "red"), (("coat",), "blue"))))), max_size=4)
+    st.lists(
+        st.builds(
+            Entity,
+            kind=st.sampled_from(("boy", "girl", "dog", "bird")),
+            x=st.sampled_from((0.2, 0.35, 0.5, 0.8)),
+            y=st.sampled_from((0.7, 0.75, 0.9)),
+            scale=st.just(0.4),
+            color=colors,
+            count=st.integers(1, 2),
+            pose=st.sampled_from(("running", "standing")),
+            prop_color=colors,
+            wears=st.sampled_from(((), (("shirt", "red"),), (("coat", "blue"), ("pants", "red")))),
+        ),
+        max_size=5,
+    ),
+    st.sampled_from(TIMES),
+)
+loose = st.lists(
+    st.builds(
+        Mention,
+        kinds=st.sampled_from((("boy",), ("dog",), ("bird",), ("boy", "girl"), PEOPLE, ("dog", "bird"))),
+        count=st.sampled_from((1, 1, 2)),
+        color=st.sampled_from((None, None, "red")),
+        prop_color=st.sampled_from((None, None, "blue")),
+        poses=st.sampled_from(((), ("running",), ("running", "standing"))),
+        wears=st.sampled_from(((), ((("shirt", "coat"), None),), ((("pants",), "red"), (("coat",), "blue")))),
+    ),
+    max_size=4,
+)
 
 
 @st.composite
@@ -221,8 +260,13 @@ def meanings(draw):
     mentions = draw(loose)
     places = st.integers(0, max(0, len(mentions) - 1))
     relations = draw(st.lists(st.tuples(places, st.sampled_from(RELATIONS), places), max_size=3)) if mentions else ()
-    return Meaning(tuple(mentions), tuple(relations), draw(st.sampled_from(((), ("park", "farm"), ("farm",)))),
-                   draw(st.sampled_from((None, None, "night"))), draw(st.sampled_from((None, None, "clear", "rain"))))
+    return Meaning(
+        tuple(mentions),
+        tuple(relations),
+        draw(st.sampled_from(((), ("park", "farm"), ("farm",)))),
+        draw(st.sampled_from((None, None, "night"))),
+        draw(st.sampled_from((None, None, "clear", "rain"))),
+    )
 
 
 @given(crowded, meanings())
@@ -249,9 +293,18 @@ def test_each_mention_needs_an_entity_of_its_own():
 
 # What words mean
 
-@pytest.mark.parametrize("word, kinds", [
-    ("child", {"boy", "girl"}), ("kid", {"boy", "girl"}), ("adult", {"man", "woman"}), ("person", set(PEOPLE)),
-    ("little boy", {"boy"}), ("lady", {"woman"})])
+
+@pytest.mark.parametrize(
+    "word, kinds",
+    [
+        ("child", {"boy", "girl"}),
+        ("kid", {"boy", "girl"}),
+        ("adult", {"man", "woman"}),
+        ("person", set(PEOPLE)),
+        ("little boy", {"boy"}),
+        ("lady", {"woman"}),
+    ],
+)
 def test_general_words_are_true_of_each_kind(word, kinds):
     meaning = parse(f"A {word} is running in the park.".replace("A a", "An a"))
     for kind in PEOPLE:
@@ -284,28 +337,50 @@ def test_colors_matter(told):
 
 
 def with_entity(scene: Scene, i: int, entity: Entity) -> Scene:
-    return replace(scene, entities=(*scene.entities[:i], entity, *scene.entities[i + 1:]))
+    return replace(scene, entities=(*scene.entities[:i], entity, *scene.entities[i + 1 :]))
 
 
 def test_time_weather_place_and_number_matter():
-    scene = Scene(0, "park", "night", "rain", (Entity("rabbit", 0.4, 0.8, 0.4, color="white", count=2),
-                                               Entity("man", 0.7, 0.9, 0.4, pose="walking", wears=(("coat", "red"),))))
-    for text in ("Two white rabbits in the park at night in the rain.", "A pair of bunnies and a man in a red coat.",
-                 "A man dressed in red walks.", "A man to the right of two rabbits.",
-                 "A man in front of a pair of bunnies.", "A gentleman taking a walk on a rainy day."):
+    scene = Scene(
+        0,
+        "park",
+        "night",
+        "rain",
+        (
+            Entity("rabbit", 0.4, 0.8, 0.4, color="white", count=2),
+            Entity("man", 0.7, 0.9, 0.4, pose="walking", wears=(("coat", "red"),)),
+        ),
+    )
+    for text in (
+        "Two white rabbits in the park at night in the rain.",
+        "A pair of bunnies and a man in a red coat.",
+        "A man dressed in red walks.",
+        "A man to the right of two rabbits.",
+        "A man in front of a pair of bunnies.",
+        "A gentleman taking a walk on a rainy day.",
+    ):
         assert satisfies(scene, parse(text)), text
-    for text in ("Two white rabbits in the park at sunset.", "Two white rabbits in the garden.",
-                 "A white rabbit in the park.", "Three rabbits in the park.", "Two black rabbits in the park.",
-                 "A man while it snows.",
-                 "A man dressed in blue is walking.", "A man in red pants is walking.",
-                 "A man runs next to two rabbits.", "A man walks behind two rabbits.", "A man walks with blond hair."):
+    for text in (
+        "Two white rabbits in the park at sunset.",
+        "Two white rabbits in the garden.",
+        "A white rabbit in the park.",
+        "Three rabbits in the park.",
+        "Two black rabbits in the park.",
+        "A man while it snows.",
+        "A man dressed in blue is walking.",
+        "A man in red pants is walking.",
+        "A man runs next to two rabbits.",
+        "A man walks behind two rabbits.",
+        "A man walks with blond hair.",
+    ):
         assert not satisfies(scene, parse(text)), text
 
 
 @pytest.mark.parametrize("relation, words", [(r, w) for r, names in lexicon.RELATIONS.items() for w in names])
 def test_relation_words_are_read(relation, words):
     assert parse(f"A dog {words} an orange cat.") == Meaning(
-        (Mention(("dog",)), Mention(("cat",), color="orange")), ((0, relation, 1),))
+        (Mention(("dog",)), Mention(("cat",), color="orange")), ((0, relation, 1),)
+    )
 
 
 def test_plurals():
@@ -316,22 +391,63 @@ def test_plurals():
             if plural != noun:
                 assert parse(f"There is a {plural}.") is None
     assert [lexicon.plural(w) for w in ("sheep", "young child", "little girl", "fox", "woman")] == [
-        "sheep", "young children", "little girls", "foxes", "women"]
+        "sheep",
+        "young children",
+        "little girls",
+        "foxes",
+        "women",
+    ]
 
 
 # What cannot be read
 
-@pytest.mark.parametrize("text", [
-    "", ".", "a", "boy", "a red", "a red.", "two", "a pair of", "a small", "in the park", "in the park at night",
-    "a a boy", "a red blue ball", "a small big dog", "two boy", "three dog", "a boys", "the boy", "a boy next to",
-    "next to a boy", "a boy next to behind a dog", "a boy to the left of in the park",
-    "a boy in the park in the kitchen", "a boy at night during the day", "a boy runs jumps", "running a boy",
-    "a dog wearing a hat", "a rock with blond hair",
-    "a boy with red hair with blond hair", "with blond hair a boy", "a boy in a red", "a boy in a red in the park",
-    "a boy holding", "a boy riding a", "a boy holding a red red kite", "a boy flying a red umbrella", "xyzzy",
-    "A boy xyzzy.",
-    "a boy in a small shirt", "a red two ducks and a blue", "a bunch of flowers red",
-])
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ".",
+        "a",
+        "boy",
+        "a red",
+        "a red.",
+        "two",
+        "a pair of",
+        "a small",
+        "in the park",
+        "in the park at night",
+        "a a boy",
+        "a red blue ball",
+        "a small big dog",
+        "two boy",
+        "three dog",
+        "a boys",
+        "the boy",
+        "a boy next to",
+        "next to a boy",
+        "a boy next to behind a dog",
+        "a boy to the left of in the park",
+        "a boy in the park in the kitchen",
+        "a boy at night during the day",
+        "a boy runs jumps",
+        "running a boy",
+        "a dog wearing a hat",
+        "a rock with blond hair",
+        "a boy with red hair with blond hair",
+        "with blond hair a boy",
+        "a boy in a red",
+        "a boy in a red in the park",
+        "a boy holding",
+        "a boy riding a",
+        "a boy holding a red red kite",
+        "a boy flying a red umbrella",
+        "xyzzy",
+        "A boy xyzzy.",
+        "a boy in a small shirt",
+        "a red two ducks and a blue",
+        "a bunch of flowers red",
+    ],
+)
 def test_broken_captions_are_not_read(text):
     assert parse(text) is None
 
@@ -342,8 +458,11 @@ def test_unknown_words_are_not_read(told):
         for caption in written:
             words = caption.text.split()
             at = rng.randrange(len(words))
-            for broken in (words[:at] + ["blorp"] + words[at:], words[:at] + ["blorp"] + words[at + 1:],
-                           words[:at] + [words[at].strip(".,") + "q"] + words[at + 1:]):
+            for broken in (
+                words[:at] + ["blorp"] + words[at:],
+                words[:at] + ["blorp"] + words[at + 1 :],
+                words[:at] + [words[at].strip(".,") + "q"] + words[at + 1 :],
+            ):
                 assert parse(" ".join(broken)) is None, broken
 
 
@@ -353,7 +472,7 @@ def test_captions_broken_off_inside_a_phrase_are_not_read(told):
         for caption in written:
             words = caption.text.lower().replace(",", "").rstrip(".").split()
             for end in range(1, len(words)):
-                if words[end - 1] in open_words and words[max(0, end - 3):end - 1] != ["dressed", "in"]:
+                if words[end - 1] in open_words and words[max(0, end - 3) : end - 1] != ["dressed", "in"]:
                     assert parse(" ".join(words[:end])) is None, words[:end]
                     checked += 1
     assert checked > 3000
@@ -371,7 +490,7 @@ def test_shuffled_captions_are_hardly_ever_read(told):
     assert read <= 0.01 * tried
 
 
-@given(st.integers(0, 2 ** 40), st.integers(0, 4))
+@given(st.integers(0, 2**40), st.integers(0, 4))
 def test_capitals_commas_and_spaces_do_not_matter(seed, i):
     caption = captions(sample_scene(seed))[i]
     assert parse("  " + caption.text.upper().replace(" ", "   ").rstrip(".")) == caption.meaning
@@ -392,14 +511,18 @@ def test_any_words_are_read_or_refused_without_error(words):
 
 # Questions and the inventory
 
+
 def noun(kind: str) -> str:
     return lexicon.NOUNS[kind][0].replace("{c} ", "")
 
 
 def doing(entity: Entity) -> set[str]:
     """Every participle that says what `entity` does."""
-    return {" ".join(words.replace("{c}", entity.prop_color or "").split())
-            for words, _, poses in lexicon.VERBS if entity.pose in poses}
+    return {
+        " ".join(words.replace("{c}", entity.prop_color or "").split())
+        for words, _, poses in lexicon.VERBS
+        if entity.pose in poses
+    }
 
 
 def answer(scene: Scene, question: str) -> set[str]:
@@ -415,9 +538,10 @@ def answer(scene: Scene, question: str) -> set[str]:
     if found := re.fullmatch(r"How many (.+) are there\?", question):
         return {str(e.count) for e in scene.entities if lexicon.plural(noun(e.kind)) == found[1]}
     for pattern, value in (
-            (r"Where is the (.+)\?", lambda e, _: "left" if e.x < 0.36 else "right" if e.x > 0.64 else "middle"),
-            (r"What color is the (\w[\w ]*?) of the (\w+)\?", lambda e, garment: dict(e.wears)[garment]),
-            (r"What color is the (.+)\?", lambda e, _: e.color)):
+        (r"Where is the (.+)\?", lambda e, _: "left" if e.x < 0.36 else "right" if e.x > 0.64 else "middle"),
+        (r"What color is the (\w[\w ]*?) of the (\w+)\?", lambda e, garment: dict(e.wears)[garment]),
+        (r"What color is the (.+)\?", lambda e, _: e.color),
+    ):
         if found := re.fullmatch(pattern, question):
             named = [e for e in scene.entities if noun(e.kind) == found[found.re.groups]]
             if named:
@@ -434,8 +558,21 @@ def test_questions_are_answered_right(told):
         for question, given_answer in asked:
             assert given_answer in answer(scene, question), (scene.seed, question, given_answer)
             seen.add(f"{question.split()[0]} {given_answer}")
-    assert seen >= {"Is yes", "Is no", "How 0", "How 1", "How 2", "How 3", "Where left", "Where middle", "Where right",
-                    "Where in a classroom", "What night", "What pink", "What riding a horse"}
+    assert seen >= {
+        "Is yes",
+        "Is no",
+        "How 0",
+        "How 1",
+        "How 2",
+        "How 3",
+        "Where left",
+        "Where middle",
+        "Where right",
+        "Where in a classroom",
+        "What night",
+        "What pink",
+        "What riding a horse",
+    }
 
 
 def test_each_question_has_one_answer(told):
@@ -474,16 +611,33 @@ def test_the_inventory_names_everything_once(told):
 
 
 def test_inventory_of_a_known_scene():
-    scene = Scene(0, "farm", "night", "rain", (
-        Entity("dog", 0.8, 0.7, 0.4, color="black", size="big", pose="sitting"),
-        Entity("sheep", 0.5, 0.8, 0.4, count=3),
-        Entity("boy", 0.2, 0.9, 0.4, pose="flying a kite", prop_color="red",
-               wears=(("coat", "blue"), ("cap", "pink")))))
-    assert inventory(scene)[1] == ("a country farm, night, rain; boy flying a red kite, blue coat, pink cap; "
-                                   "three sheep; big black dog sitting.")
+    scene = Scene(
+        0,
+        "farm",
+        "night",
+        "rain",
+        (
+            Entity("dog", 0.8, 0.7, 0.4, color="black", size="big", pose="sitting"),
+            Entity("sheep", 0.5, 0.8, 0.4, count=3),
+            Entity("boy", 0.2, 0.9, 0.4, pose="flying a kite", prop_color="red", wears=(("coat", "blue"), ("cap", "pink"))),
+        ),
+    )
+    assert inventory(scene)[1] == (
+        "a country farm, night, rain; boy flying a red kite, blue coat, pink cap; three sheep; big black dog sitting."
+    )
 
 
-@pytest.mark.parametrize("broken", ["There is a boy in", "A man wearing", "A girl in two pants.", "A boy in a red",
-                                    "A man and a dog with", "A boy in and a park.", "A red in the park a dog."])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "There is a boy in",
+        "A man wearing",
+        "A girl in two pants.",
+        "A boy in a red",
+        "A man and a dog with",
+        "A boy in and a park.",
+        "A red in the park a dog.",
+    ],
+)
 def test_a_caption_that_breaks_off_cannot_be_read(broken: str) -> None:
     assert parse(broken) is None

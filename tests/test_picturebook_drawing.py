@@ -63,6 +63,7 @@ def differing(a: np.ndarray, b: np.ndarray, by: int = 12) -> int:
 
 # The canvas
 
+
 def test_shades_and_mixtures():
     assert shade((100, 200, 50), 0.5) == (50, 100, 25) and shade((100, 200, 50), 2.0) == (255, 255, 255)
     assert shade((10, 20, 30), 1.0) == (10, 20, 30)
@@ -70,11 +71,13 @@ def test_shades_and_mixtures():
 
 
 def test_shapes_cover_their_area():
-    for draw, area in ((lambda c: c.circle(0.5, 0.5, 0.3, (0, 0, 0)), math.pi * 0.09),
-                       (lambda c: c.ellipse(0.5, 0.5, 0.4, 0.2, (0, 0, 0), 0.7), math.pi * 0.08),
-                       (lambda c: c.half_disc(0.5, 0.7, 0.3, 0.3, (0, 0, 0)), math.pi * 0.045),
-                       (lambda c: c.rect(0.1, 0.2, 0.5, 0.7, (0, 0, 0)), 0.2),
-                       (lambda c: c.line(((0.2, 0.5), (0.8, 0.5)), 0.1, (0, 0, 0), caps=False), 0.06)):
+    for draw, area in (
+        (lambda c: c.circle(0.5, 0.5, 0.3, (0, 0, 0)), math.pi * 0.09),
+        (lambda c: c.ellipse(0.5, 0.5, 0.4, 0.2, (0, 0, 0), 0.7), math.pi * 0.08),
+        (lambda c: c.half_disc(0.5, 0.7, 0.3, 0.3, (0, 0, 0)), math.pi * 0.045),
+        (lambda c: c.rect(0.1, 0.2, 0.5, 0.7, (0, 0, 0)), 0.2),
+        (lambda c: c.line(((0.2, 0.5), (0.8, 0.5)), 0.1, (0, 0, 0), caps=False), 0.06),
+    ):
         canvas = Canvas(100)
         draw(canvas)
         covered = 1 - np.asarray(canvas.image()).mean() / 255
@@ -102,6 +105,7 @@ def test_a_frame_is_left_after_an_error():
 
 
 # Things
+
 
 @pytest.mark.parametrize("kind", THINGS)
 def test_a_thing_stays_in_its_box_and_fills_it(kind):
@@ -147,6 +151,7 @@ def test_poses_look_different():
 
 # People
 
+
 def test_activities_differ_from_standing_and_from_each_other():
     drawn = {activity: draw_doer(activity) for activity in ACTIVITIES}
     standing = inked(drawn["standing"]).sum()
@@ -178,18 +183,32 @@ def test_the_colour_of_a_prop_shows():
 
 def test_clothes_hats_and_hair_show():
     plain = draw_doer("standing")
-    for change in ({"top": "coat"}, {"top": "sweater"}, {"top": "jacket"}, {"top": "dress"}, {"bottom": "shorts"},
-                   {"bottom": "skirt"}, {"top_color": COLORS["red"]}, {"bottom_color": COLORS["red"]},
-                   {"skin": (92, 56, 36)}, {"hair": (233, 196, 106)}, {"glasses": True}, {"beard": True},
-                   {"backpack_color": COLORS["red"]}, {"scarf_color": COLORS["red"]},
-                   *({"kind": kind} for kind in ("woman", "boy", "girl"))):
+    for change in (
+        {"top": "coat"},
+        {"top": "sweater"},
+        {"top": "jacket"},
+        {"top": "dress"},
+        {"bottom": "shorts"},
+        {"bottom": "skirt"},
+        {"top_color": COLORS["red"]},
+        {"bottom_color": COLORS["red"]},
+        {"skin": (92, 56, 36)},
+        {"hair": (233, 196, 106)},
+        {"glasses": True},
+        {"beard": True},
+        {"backpack_color": COLORS["red"]},
+        {"scarf_color": COLORS["red"]},
+        *({"kind": kind} for kind in ("woman", "boy", "girl")),
+    ):
         assert differing(plain, draw_doer("standing", replace(LOOK, **change))) >= 8, change
     for kind in PEOPLE:
         for a, b in combinations(range(len(HAIR_STYLES[kind])), 2):
             styles = [draw_doer("standing", replace(LOOK, kind=kind, hair_style=style)) for style in (a, b)]
             assert differing(*styles) >= 4, (kind, a, b)
-        hats = [draw_doer("standing", replace(LOOK, kind=kind, hat=hat, hat_color=COLORS["red"]))
-                for hat in ("cap", "hat", "winter hat", "helmet")]
+        hats = [
+            draw_doer("standing", replace(LOOK, kind=kind, hat=hat, hat_color=COLORS["red"]))
+            for hat in ("cap", "hat", "winter hat", "helmet")
+        ]
         assert all(differing(a, b) >= 10 for a, b in combinations(hats, 2))
 
 
@@ -198,8 +217,12 @@ def test_joints_keep_the_lengths_of_limbs():
         assert body.scale == HEIGHT[kind]
         for activity, act in ACTIVITIES.items():
             joints = solve(kind, act.pose)
-            for limb, length in ((joints.arm_back, body.arm), (joints.arm_front, body.arm), (joints.leg_back, body.leg),
-                                 (joints.leg_front, body.leg)):
+            for limb, length in (
+                (joints.arm_back, body.arm),
+                (joints.arm_front, body.arm),
+                (joints.leg_back, body.leg),
+                (joints.leg_front, body.leg),
+            ):
                 for a, b in zip(limb, limb[1:]):
                     assert math.dist(a, b) == pytest.approx(length / 2), (kind, activity)
             if not act.pose.swims:
@@ -209,6 +232,7 @@ def test_joints_keep_the_lengths_of_limbs():
 
 
 # Pages
+
 
 def test_a_page_is_the_same_again_and_has_its_size():
     scene = sample_scene(scene_seed("tutorial", 0, 0))
@@ -240,19 +264,19 @@ def test_times_and_weathers_look_different(setting):
     scene = Scene(0, setting, "day", "clear", (Entity("boy", 0.5, 0.9, 0.4, wears=(("shirt", "red"),)),), 0.4)
     times = [page(replace(scene, time=time)) for time in place.times]
     for a, b in combinations(times, 2):
-        assert differing(a, b, by=10) > 0.025 * SIZE ** 2
+        assert differing(a, b, by=10) > 0.025 * SIZE**2
     for time in place.times:
         weathers = [page(replace(scene, time=time, weather=weather)) for weather in place.weathers]
         assert len(weathers) == 1 or not place.indoor
         for a, b in combinations(weathers, 2):
-            assert differing(a, b, by=10) > 0.015 * SIZE ** 2
+            assert differing(a, b, by=10) > 0.015 * SIZE**2
     assert times[-1].mean() < times[0].mean()  # night is darker
 
 
 def test_settings_look_different():
     pages = {setting: page(Scene(0, setting, "day", "clear")) for setting in SETTINGS}
     for a, b in combinations(SETTINGS, 2):
-        assert differing(pages[a], pages[b]) > 0.2 * SIZE ** 2, (a, b)
+        assert differing(pages[a], pages[b]) > 0.2 * SIZE**2, (a, b)
 
 
 def test_a_row_shows_as_many_as_it_counts():
@@ -270,19 +294,20 @@ def test_everything_in_a_scene_can_be_seen_at_the_models_resolution():
         whole, all_of_it = page(scene), scene.entities
 
         def changed(at: int, *instead: Entity) -> int:
-            return differing(whole, page(replace(scene, entities=(*all_of_it[:at], *instead, *all_of_it[at + 1:]))))
+            return differing(whole, page(replace(scene, entities=(*all_of_it[:at], *instead, *all_of_it[at + 1 :]))))
 
         for at, entity in enumerate(all_of_it):
             assert changed(at) >= 50, (scene.seed, entity)
             for n, (garment, color) in enumerate(entity.wears):
                 other = (garment, "green" if color != "green" else "purple")
-                assert changed(at, replace(entity, wears=(*entity.wears[:n], other, *entity.wears[n + 1:]))) >= 10
+                assert changed(at, replace(entity, wears=(*entity.wears[:n], other, *entity.wears[n + 1 :]))) >= 10
             for field in ("color", "prop_color"):
                 if color := getattr(entity, field):
                     assert changed(at, replace(entity, **{field: "green" if color != "green" else "purple"})) >= 25
 
 
 # The contact sheet
+
 
 def test_contact_sheet(tmp_path, capsys):
     path = tmp_path / "new" / "sheet.png"
@@ -294,8 +319,10 @@ def test_contact_sheet(tmp_path, capsys):
     assert [p.name for p in path.parent.iterdir()] == ["sheet.png"]
 
 
-@pytest.mark.parametrize("arguments", [["sheet.jpg"], ["sheet.png", "--count", "0"], ["sheet.png", "--size", "-3"],
-                                       ["sheet.png", "--world", "other"], []])
+@pytest.mark.parametrize(
+    "arguments",
+    [["sheet.jpg"], ["sheet.png", "--count", "0"], ["sheet.png", "--size", "-3"], ["sheet.png", "--world", "other"], []],
+)
 def test_contact_sheet_refuses_bad_arguments(arguments, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match="2"):

@@ -39,6 +39,7 @@ def scenes(worlds: dict[str, list[Scene]]) -> list[Scene]:
 
 # Seeds
 
+
 def digest(indices) -> str:
     found = hashlib.sha256()
     for i in indices:
@@ -50,16 +51,23 @@ def digest(indices) -> str:
 
 
 def test_same_seed_same_bytes_in_another_process():
-    code = ("import sys; sys.path.insert(0, 'tests')\n"
-            "from test_picturebook_scenes import digest\n"
-            "print(digest(range(25)))")
+    code = "import sys; sys.path.insert(0, 'tests')\nfrom test_picturebook_scenes import digest\nprint(digest(range(25)))"
     root = Path(__file__).resolve().parents[1]
-    hashes = {subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True, text=True,
-                             env={**os.environ, "PYTHONHASHSEED": seed}).stdout.strip() for seed in ("1", "2")}
+    hashes = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=root,
+            check=True,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout.strip()
+        for seed in ("1", "2")
+    }
     assert hashes == {digest(range(25))}
 
 
-@given(st.integers(0, 2 ** 60))
+@given(st.integers(0, 2**60))
 def test_a_seed_is_one_scene(seed):
     assert sample_scene(seed) == sample_scene(seed)
     assert sample_scene(seed).seed == seed and len(sample_scene(seed).entities) >= 2
@@ -79,7 +87,7 @@ def test_the_worlds_share_no_scene(worlds):
     assert {s.content for s in tutorial}.isdisjoint(s.content for s in pretraining)
 
 
-@given(st.integers(0, 10 ** 6), st.integers(0, 10 ** 9), st.integers(0, 10 ** 6), st.integers(0, 10 ** 9))
+@given(st.integers(0, 10**6), st.integers(0, 10**9), st.integers(0, 10**6), st.integers(0, 10**9))
 def test_no_seed_belongs_to_both_worlds(seed, index, other_seed, other_index):
     assert scene_seed("tutorial", seed, index) != scene_seed("pretraining", other_seed, other_index)
     for i, world in enumerate(WORLDS):  # not by luck: the remainder names the world
@@ -96,6 +104,7 @@ def test_an_unknown_world_is_refused(world):
 
 
 # Variety
+
 
 def test_the_catalogue_is_large_enough():
     assert len(THINGS) + len(PEOPLE) >= 60
@@ -151,6 +160,7 @@ def test_clothes_go_together(scenes):
 
 # Places on the page
 
+
 def test_everything_is_inside_the_page(scenes):
     for entity in (e for s in scenes for e in s.entities):
         left, top, right, bottom = bounds(entity)
@@ -200,22 +210,30 @@ def test_hidden_share():
 MAN = Entity("man", 0.5, 0.8, 0.4)
 
 
-@pytest.mark.parametrize("x, y, expected", [
-    (0.2, 0.8, {"left of", "next to"}),
-    (0.1, 0.8, {"left of"}),
-    (0.8, 0.8, {"right of", "next to"}),
-    (0.45, 0.8, {"next to"}),
-    (0.5, 0.7, {"behind", "next to"}),
-    (0.5, 0.9, {"in front of", "next to"}),
-    (0.3, 0.9, {"left of", "in front of", "next to"}),
-    (0.9, 0.7, {"right of"}),
-])
+@pytest.mark.parametrize(
+    "x, y, expected",
+    [
+        (0.2, 0.8, {"left of", "next to"}),
+        (0.1, 0.8, {"left of"}),
+        (0.8, 0.8, {"right of", "next to"}),
+        (0.45, 0.8, {"next to"}),
+        (0.5, 0.7, {"behind", "next to"}),
+        (0.5, 0.9, {"in front of", "next to"}),
+        (0.3, 0.9, {"left of", "in front of", "next to"}),
+        (0.9, 0.7, {"right of"}),
+    ],
+)
 def test_relations_of_a_dog_to_a_man(x, y, expected):
     dog = Entity("dog", x, y, 0.4)
     relations = ("left of", "right of", "behind", "in front of", "next to", "above")
     assert {r for r in relations if related(dog, r, MAN)} == expected
-    opposite = {"left of": "right of", "right of": "left of", "behind": "in front of", "in front of": "behind",
-                "next to": "next to"}
+    opposite = {
+        "left of": "right of",
+        "right of": "left of",
+        "behind": "in front of",
+        "in front of": "behind",
+        "next to": "next to",
+    }
     assert {r for r in relations if related(MAN, r, dog)} == {opposite[r] for r in expected}
 
 

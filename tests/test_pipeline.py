@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny_data import TEST, TRAIN, data_folder
 
 from gcr_tutorial import pipeline, stages
 from gcr_tutorial.corpus import ImageCaptionCorpus, make_task
@@ -16,7 +17,6 @@ from gcr_tutorial.pipeline import peak_memory_gb, run, thin, training_queries, w
 from gcr_tutorial.presets import get_preset
 from gcr_tutorial.stages import every
 from gcr_tutorial.training import Recipe
-from tiny_data import TEST, TRAIN, data_folder
 
 QUICK = Recipe(memorize_epochs=1, retrieve_epochs=1)
 
@@ -72,13 +72,16 @@ def test_a_thinned_curve_is_short_and_starts_where_it_did(values, most):
     assert len(values) > most or kept == [round(value, 4) for value in values]
 
 
-@pytest.mark.parametrize("rankings, expected", [
-    ([[1, 2], [2, 3]], 1.0),
-    ([[1, 1], [2, 3]], 0.75),  # each image counts once
-    ([[1, 9], [2, 3]], 0.75),  # 9 is not in the gallery
-    ([[1], []], 0.25),  # places left empty count as invalid
-    ([[1, 2, 3], [3, 2, 9]], 1.0),  # only the first k count
-])
+@pytest.mark.parametrize(
+    "rankings, expected",
+    [
+        ([[1, 2], [2, 3]], 1.0),
+        ([[1, 1], [2, 3]], 0.75),  # each image counts once
+        ([[1, 9], [2, 3]], 0.75),  # 9 is not in the gallery
+        ([[1], []], 0.25),  # places left empty count as invalid
+        ([[1, 2, 3], [3, 2, 9]], 1.0),  # only the first k count
+    ],
+)
 def test_valid_rate_by_hand(rankings, expected):
     assert valid_rate(rankings, {1, 2, 3}, 2) == expected
 

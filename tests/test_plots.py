@@ -10,8 +10,10 @@ from PIL import Image
 from gcr_tutorial.plots import GOOD, LINES, contact_sheet, loss_figure, ranking_figure, save_ranking
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
-FOUND = [(Image.new("RGB", (20, 30), colour), SimpleNamespace(image_id=name, score=score))
-         for colour, name, score in ((RED, "a.jpg", -0.5), (BLUE, "b_$x$.jpg", -2.25))]
+FOUND = [
+    (Image.new("RGB", (20, 30), colour), SimpleNamespace(image_id=name, score=score))
+    for colour, name, score in ((RED, "a.jpg", -0.5), (BLUE, "b_$x$.jpg", -2.25))
+]
 
 
 def test_a_ranking_shows_pictures_names_scores_and_the_right_one():

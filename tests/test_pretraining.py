@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from gcr_tutorial import scene_facts
 from gcr_tutorial.backbone import Backbone, pixels
+from gcr_tutorial.lessons import Lessons, Recipe, image_tokens, tree_loss
 from gcr_tutorial.picturebook import captions, render, sample_scene, scene_seed
 from gcr_tutorial.picturebook.questions import inventory, questions
-from gcr_tutorial import scene_facts
-from gcr_tutorial.lessons import Lessons, Recipe, image_tokens, tree_loss
 from gcr_tutorial.pretraining import pretrain, speed, visits
 from gcr_tutorial.scene_bank import SceneBank
 from gcr_tutorial.tiny_vlm import build_tiny_vlm, train_tokenizer
@@ -21,15 +21,21 @@ from gcr_tutorial.tiny_vlm import build_tiny_vlm, train_tokenizer
 @pytest.fixture(scope="module")
 def bank() -> SceneBank:
     scenes = [sample_scene(scene_seed("pretraining", 1, i)) for i in range(12)]
-    return SceneBank(np.stack([np.asarray(render(s, 24)) for s in scenes]), [[c.text for c in captions(s)] for s in scenes],
-                     [[inventory(s), *questions(s, 6, random.Random(0))] for s in scenes])
+    return SceneBank(
+        np.stack([np.asarray(render(s, 24)) for s in scenes]),
+        [[c.text for c in captions(s)] for s in scenes],
+        [[inventory(s), *questions(s, 6, random.Random(0))] for s in scenes],
+    )
 
 
 @pytest.fixture
 def backbone(bank: SceneBank) -> Backbone:
     tokenizer = train_tokenizer([t for said in bank.captions for t in said], vocab_size=600)
-    return Backbone(*build_tiny_vlm(tokenizer, image_size=24, patch=6, hidden=32, vision_layers=1, text_layers=2, heads=2,
-                                    vision_mlp=48, text_mlp=48))
+    return Backbone(
+        *build_tiny_vlm(
+            tokenizer, image_size=24, patch=6, hidden=32, vision_layers=1, text_layers=2, heads=2, vision_mlp=48, text_mlp=48
+        )
+    )
 
 
 def test_packed_tree_has_the_loss_of_separate_sequences(backbone: Backbone, bank: SceneBank) -> None:
@@ -50,7 +56,7 @@ def test_packed_tree_has_the_loss_of_separate_sequences(backbone: Backbone, bank
             if not mine:
                 continue
             ids = torch.tensor([[tree.ids[i] for i in tokens]])
-            image = pixels(backbone, bank.images[index: index + 1]) if 0 in lineage else None
+            image = pixels(backbone, bank.images[index : index + 1]) if 0 in lineage else None
             logits = backbone.model(input_ids=ids, pixel_values=image).logits[0]
             for before, token in mine:
                 losses.append(-torch.log_softmax(logits[tokens.index(before)], -1)[token])
@@ -70,8 +76,20 @@ class Ticks:
 
 def again(backbone: Backbone) -> Backbone:
     """Another backbone of the same shape with other weights."""
-    return Backbone(*build_tiny_vlm(backbone.tokenizer, image_size=24, patch=6, hidden=32, vision_layers=1, text_layers=2,
-                                    heads=2, vision_mlp=48, text_mlp=48, seed=9))
+    return Backbone(
+        *build_tiny_vlm(
+            backbone.tokenizer,
+            image_size=24,
+            patch=6,
+            hidden=32,
+            vision_layers=1,
+            text_layers=2,
+            heads=2,
+            vision_mlp=48,
+            text_mlp=48,
+            seed=9,
+        )
+    )
 
 
 def equal(one: torch.nn.Module, other: torch.nn.Module) -> bool:
@@ -100,8 +118,9 @@ def test_interrupted_pretraining_goes_on_to_the_same_weights(backbone: Backbone,
     with pytest.raises(KeyboardInterrupt):
         pretrain(backbone, bank, recipe, tmp_path / "c.pt", progress=killed, clock=Ticks())
     resumed, said = again(backbone), []  # other weights: the checkpoint's must take their place
-    assert pretrain(resumed, bank, recipe, tmp_path / "c.pt", progress=said.append, clock=Ticks()) | {"losses": 0} == \
-        expected | {"losses": 0}
+    assert pretrain(resumed, bank, recipe, tmp_path / "c.pt", progress=said.append, clock=Ticks()) | {
+        "losses": 0
+    } == expected | {"losses": 0}
     assert "resuming after 0.3 minutes, 64 pictures" in said[0] and equal(resumed.model, whole.model)
     finished = []
     pretrain(resumed, bank, recipe, tmp_path / "c.pt", progress=finished.append, clock=Ticks())
@@ -113,7 +132,9 @@ def test_interrupted_pretraining_goes_on_to_the_same_weights(backbone: Backbone,
 def test_vision_alone_learns_facts_and_leaves_the_words(bank: SceneBank, backbone: Backbone, tmp_path) -> None:
     words = {name: weight.clone() for name, weight in backbone.model.model.text_model.named_parameters()}
     recipe, lines = Recipe(minutes=4.0, batch_size=8, bf16=False, **SILENT), []
-    done = pretrain(backbone, dataclasses.replace(bank, seed=1), recipe, tmp_path / "v.pt", progress=lines.append, clock=Ticks())
+    done = pretrain(
+        backbone, dataclasses.replace(bank, seed=1), recipe, tmp_path / "v.pt", progress=lines.append, clock=Ticks()
+    )
     scores = [float(line.split("F1 of facts ")[1].split(",")[0]) for line in lines]
     assert done["F1"] == scores[-1] > scores[0] + 20 and done["answer_tokens"] == 0 and not done["losses"]
     for name, weight in backbone.model.model.text_model.named_parameters():
@@ -133,7 +154,9 @@ def test_a_loss_that_is_no_number_stops_it(bank: SceneBank, backbone: Backbone, 
     with torch.no_grad():
         backbone.model.model.connector.modality_projection.proj.weight[0, 0] = float("nan")
     with pytest.raises(FloatingPointError, match="lower the learning rate"):
-        pretrain(backbone, bank, Recipe(minutes=1.0, batch_size=4), tmp_path / "c.pt", progress=lambda line: None, clock=Ticks())
+        pretrain(
+            backbone, bank, Recipe(minutes=1.0, batch_size=4), tmp_path / "c.pt", progress=lambda line: None, clock=Ticks()
+        )
 
 
 def test_schedule_and_order() -> None:

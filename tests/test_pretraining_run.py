@@ -57,8 +57,24 @@ def test_both_backbones_from_nothing_and_on_from_there(tmp_path: Path, capsys) -
 
 
 def test_one_backbone_alone(tmp_path: Path) -> None:
-    assert main(["pretrain", "--bank", str(tmp_path / "bank"), "--minutes", "0.01", "--scenes", "40", "--only", "tiny-clip",
-                 "--out", str(tmp_path / "out")]) == 0
+    assert (
+        main(
+            [
+                "pretrain",
+                "--bank",
+                str(tmp_path / "bank"),
+                "--minutes",
+                "0.01",
+                "--scenes",
+                "40",
+                "--only",
+                "tiny-clip",
+                "--out",
+                str(tmp_path / "out"),
+            ]
+        )
+        == 0
+    )
     assert (tmp_path / "out/tiny-clip").is_dir() and not (tmp_path / "out/tiny-vlm").exists()
 
 

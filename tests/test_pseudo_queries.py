@@ -4,12 +4,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny_backbone import captions, tiny_backbone
 
 from gcr_tutorial.backbone import CAPTION_INSTRUCTION, add_tokens, prompt_ids
 from gcr_tutorial.features import merge_features
 from gcr_tutorial.pseudo_queries import distinct, fine_tune_captioner, generate_pseudo_queries, keep_agreeing, sample_captions
 from gcr_tutorial.training import Recipe
-from tiny_backbone import captions, tiny_backbone
 
 CAPTIONS = [("A red dog running.", 0), ("A boy in the park.", 1), ("A green kite near the beach.", 2)]
 
@@ -36,8 +36,14 @@ def test_sampling_of_the_likeliest_is_hf_greedy_search():
     bad = [[i] for i in backbone.tokenizer.all_special_ids if i != backbone.end_id]
     ids = torch.tensor([prompt_ids(backbone, CAPTION_INSTRUCTION, image=True)] * 2)
     reference = backbone.model.generate(
-        inputs_embeds=merge_features(backbone, ids, features), attention_mask=torch.ones_like(ids), do_sample=False,
-        max_new_tokens=7, bad_words_ids=bad, eos_token_id=backbone.end_id, pad_token_id=backbone.end_id)
+        inputs_embeds=merge_features(backbone, ids, features),
+        attention_mask=torch.ones_like(ids),
+        do_sample=False,
+        max_new_tokens=7,
+        bad_words_ids=bad,
+        eos_token_id=backbone.end_id,
+        pad_token_id=backbone.end_id,
+    )
     expected = [text.strip() for text in backbone.tokenizer.batch_decode(reference, skip_special_tokens=True)]
     got = sample_captions(backbone, features, 3, torch.Generator(), top_k=1, max_new_tokens=7)
     assert got == [[text] * 3 for text in expected]
@@ -46,8 +52,9 @@ def test_sampling_of_the_likeliest_is_hf_greedy_search():
 def test_seeded_distinct_and_at_most_k():
     backbone, features = tiny_backbone(), torch.randn(5, 4, 32, generator=torch.Generator().manual_seed(1))
     seen = []
-    first = generate_pseudo_queries(backbone, features, 6, 0, max_new_tokens=6, batch_size=12,
-                                    progress=lambda done, total: seen.append((done, total)))
+    first = generate_pseudo_queries(
+        backbone, features, 6, 0, max_new_tokens=6, batch_size=12, progress=lambda done, total: seen.append((done, total))
+    )
     assert len(first) == 5 and all(1 <= len(texts) <= 6 and distinct(texts) == texts for texts in first)
     assert first == generate_pseudo_queries(backbone, features, 6, 0, max_new_tokens=6, batch_size=12)
     assert first != generate_pseudo_queries(backbone, features, 6, 1, max_new_tokens=6, batch_size=12)
@@ -88,8 +95,12 @@ def test_distinct_is_idempotent_and_keeps_order(texts):
 def test_captions_that_agree_with_the_image_are_kept_best_first() -> None:
     directions = {"red": [1.0, 0.0], "blue": [0.0, 1.0], "violet": [0.6, 0.8]}
     images = torch.tensor([directions["red"], directions["blue"], directions["red"]])
-    kept = keep_agreeing([["blue", "red", "violet"], ["red", "violet"], []], images,
-                         lambda texts: torch.tensor([directions[text] for text in texts]), 2)
+    kept = keep_agreeing(
+        [["blue", "red", "violet"], ["red", "violet"], []],
+        images,
+        lambda texts: torch.tensor([directions[text] for text in texts]),
+        2,
+    )
     assert kept == [["red", "violet"], ["violet", "red"], []]
     assert keep_agreeing([[], []], images[:2], lambda texts: pytest.fail("nothing to embed"), 2) == [[], []]
     with pytest.raises(ValueError, match="need one each"):

@@ -15,12 +15,21 @@ from hypothesis import strategies as st
 from peft import PeftModel
 from PIL import Image
 from safetensors.torch import load_file
+from tiny_backbone import CountedTokens, captions
+from tiny_data import scratch
+from tiny_families import FAMILIES, UNTIED, checkpoint
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from gcr_tutorial.adaptation import adapt, finish
 from gcr_tutorial.adapters import load_adapter, save_adapter
 from gcr_tutorial.backbone import (
-    MEMORIZE_INSTRUCTION, Backbone, add_tokens, load_backbone, prompt_ids, prompt_text, save_backbone,
+    MEMORIZE_INSTRUCTION,
+    Backbone,
+    add_tokens,
+    load_backbone,
+    prompt_ids,
+    prompt_text,
+    save_backbone,
 )
 from gcr_tutorial.batching import Example, collate
 from gcr_tutorial.decoding import constrained_beam_search, left_pad, trie_search
@@ -28,12 +37,15 @@ from gcr_tutorial.features import grid_positions, image_features, model_inputs
 from gcr_tutorial.pseudo_queries import sample_captions
 from gcr_tutorial.shared_start import shared_start
 from gcr_tutorial.training import (
-    Recipe, TargetLoss, fine_tune, memorize_examples, retrieve_examples, retrieve_prompts, target_ids,
+    Recipe,
+    TargetLoss,
+    fine_tune,
+    memorize_examples,
+    retrieve_examples,
+    retrieve_prompts,
+    target_ids,
 )
 from gcr_tutorial.trie import TrieIndex
-from tiny_backbone import CountedTokens, captions
-from tiny_data import scratch
-from tiny_families import FAMILIES, UNTIED, checkpoint
 
 KINDS = [(family, True) for family in FAMILIES] + [(family, False) for family in UNTIED]
 N = 20
@@ -67,7 +79,7 @@ def logits_of(backbone: Backbone, examples: list[Example], features: torch.Tenso
     batch = collate(examples, backbone.pad_id, features, "cpu")
     inputs = model_inputs(backbone, batch["input_ids"], batch["attention_mask"], batch.get("features"), batch.get("image_rows"))
     logits = backbone.model(**inputs).logits
-    return [logits[row, -len(example.target_ids):] for row, example in enumerate(examples)]
+    return [logits[row, -len(example.target_ids) :] for row, example in enumerate(examples)]
 
 
 def reproduced(backbone: Backbone, examples: list[Example], features: torch.Tensor) -> list[bool]:
@@ -88,7 +100,7 @@ def test_the_prompt_is_the_processors_own(kind):
     ids, vectors = prompt_ids(backbone, "Name it.", image=True), VECTORS.get(family, 4)
     assert ids.count(backbone.image_token_id) == vectors
     first = ids.index(backbone.image_token_id)
-    assert backbone.image_token_id not in ids[:first] + ids[first + vectors:]
+    assert backbone.image_token_id not in ids[:first] + ids[first + vectors :]
     wide = image_features(backbone, [*pictures(2), *pictures(1, (90, 31))])  # whatever shape a picture has
     assert wide.shape[:2] == (3, vectors) and image_features(backbone, []).shape == (0, *wide.shape[1:])
 
@@ -98,8 +110,9 @@ def test_cached_features_give_the_logits_that_pixels_give(kind):
     family, tied = kind
     backbone, images = fresh(*kind), pictures(3)
     texts = [prompt_text(backbone, text, image=True) for text in ("Name it.", "What is in this picture, and where?", "Go!")]
-    inputs = backbone.processor(text=texts, images=[[image] for image in images], padding=True, return_tensors="pt",
-                                add_special_tokens=False)
+    inputs = backbone.processor(
+        text=texts, images=[[image] for image in images], padding=True, return_tensors="pt", add_special_tokens=False
+    )
     assert not inputs["attention_mask"].all()
     own = backbone.model(**inputs).logits
     mine = model_inputs(backbone, inputs["input_ids"], inputs["attention_mask"], image_features(backbone, images))
@@ -120,14 +133,19 @@ def test_pictures_and_questions_in_one_batch_are_as_each_alone(kind):
     backbone = fresh(*kind)
     features = image_features(backbone, pictures(2))
     prompt = tuple(prompt_ids(backbone, MEMORIZE_INSTRUCTION, image=True))
-    examples = [Example(prompt, (11, 12, 13), 0), Example(tuple(prompt_ids(backbone, "a red ball", image=False)), (14, 15)),
-                Example(prompt, (16,), 1)]
+    examples = [
+        Example(prompt, (11, 12, 13), 0),
+        Example(tuple(prompt_ids(backbone, "a red ball", image=False)), (14, 15)),
+        Example(prompt, (16,), 1),
+    ]
     alone = [logits_of(backbone, [example], features)[0] for example in examples]
     for together, one in zip(logits_of(backbone, examples, features), alone):
         torch.testing.assert_close(together, one, rtol=0, atol=2e-5)
     loss = TargetLoss(backbone)(**collate(examples, backbone.pad_id, features, "cpu"))
-    summed = sum(torch.nn.functional.cross_entropy(one, torch.tensor(example.target_ids), reduction="sum")
-                 for one, example in zip(alone, examples))
+    summed = sum(
+        torch.nn.functional.cross_entropy(one, torch.tensor(example.target_ids), reduction="sum")
+        for one, example in zip(alone, examples)
+    )
     torch.testing.assert_close(loss, summed / 6, rtol=1e-5, atol=1e-5)
 
 
@@ -156,8 +174,10 @@ def test_a_start_that_queries_share_is_evaluated_once_to_the_same_loss_and_gradi
     assert (gradient - own_gradient).norm() < 1e-5 * own_gradient.norm()
 
 
-@given(rows=st.lists(st.tuples(st.integers(0, 4), st.integers(1, 6), st.booleans(), st.integers(1, 6)), min_size=1, max_size=4),
-       side=st.integers(1, 4))
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 4), st.integers(1, 6), st.booleans(), st.integers(1, 6)), min_size=1, max_size=4),
+    side=st.integers(1, 4),
+)
 @settings(max_examples=30)
 def test_positions_are_those_of_qwens_own_code(rows, side):
     model = fresh_qwen().model
@@ -166,11 +186,12 @@ def test_positions_are_those_of_qwens_own_code(rows, side):
     for row, (_, before, picture, after) in enumerate(rows):
         used = before + side**2 * picture + after
         start = length - used
-        types[row, start + before:start + before + side**2 * picture] = 1
+        types[row, start + before : start + before + side**2 * picture] = 1
         mask.append([0] * start + [1] * used)
     mask, grid = torch.tensor(mask), torch.tensor([[1, 2 * side, 2 * side]] * sum(picture for *_, picture, _ in rows))
-    theirs, _ = model.model.get_rope_index(ids, mm_token_type_ids=types, image_grid_thw=grid if len(grid) else None,
-                                           attention_mask=mask)
+    theirs, _ = model.model.get_rope_index(
+        ids, mm_token_type_ids=types, image_grid_thw=grid if len(grid) else None, attention_mask=mask
+    )
     ours = grid_positions(types.bool(), mask)
     assert torch.equal(ours[:, mask.bool()], theirs[:, mask.bool()])
 
@@ -200,7 +221,7 @@ def test_captions_are_sampled_from_the_models_own_distribution(kind):
         while len(said) < 5 and backbone.end_id not in said:
             logits = logits_of(backbone, [Example(prompt + tuple(said), (0,), row)], features)[0][-1]
             logits[[token for token in barred if token != backbone.end_id]] = -torch.inf
-            said.append(int(logits[:backbone.model.config.get_text_config().vocab_size].argmax()))
+            said.append(int(logits[: backbone.model.config.get_text_config().vocab_size].argmax()))
         expected.append(backbone.tokenizer.decode(said, skip_special_tokens=True).strip())
     sampled = sample_captions(backbone, features, 2, torch.Generator().manual_seed(0), top_k=1, max_new_tokens=5)
     assert sampled == [[text] * 2 for text in expected] and all(expected)
@@ -259,13 +280,18 @@ def test_only_the_language_model_and_the_new_rows_were_trained(kind):
     new = sorted({token for target in targets for token in target[:-1]})
     for module in (head, table):
         assert module.token_adapter.token_indices["default"] == new
-        moved = module.token_adapter.trainable_tokens_delta["default"] - module.token_adapter.trainable_tokens_original["default"]
+        moved = (
+            module.token_adapter.trainable_tokens_delta["default"] - module.token_adapter.trainable_tokens_original["default"]
+        )
         assert (moved.abs().amax(1) > 1e-3).all()
     now = {name.replace(".base_layer", "").replace(".token_adapter", ""): weight for name, weight in plain.state_dict().items()}
     old = min(new)  # the new tokens took the spare rows, and a few more
     for name, weight in before.items():
-        assert torch.equal(now[name][:old], weight[:old]) if "embed_tokens" in name or "lm_head" in name else torch.equal(
-            now[name], weight), name
+        assert (
+            torch.equal(now[name][:old], weight[:old])
+            if "embed_tokens" in name or "lm_head" in name
+            else torch.equal(now[name], weight)
+        ), name
     adapted = {name for name, _ in plain.named_parameters() if "lora" in name}
     assert adapted and not any("visual" in name or "vision" in name or "connector" in name for name in adapted)
 
@@ -287,8 +313,11 @@ def test_an_adapter_holds_no_embedding_matrix_and_no_path_of_this_machine(kind):
     tensors = load_file(folder / "adapter_model.safetensors")
     assert any("trainable_tokens_delta" in name for name in tensors)
     assert not any(rows in tensor.shape for tensor in tensors.values())
-    trainable = sum(weight.numel() for name, weight in backbone.model.named_parameters()
-                    if "lora" in name or "trainable_tokens_delta" in name)
+    trainable = sum(
+        weight.numel()
+        for name, weight in backbone.model.named_parameters()
+        if "lora" in name or "trainable_tokens_delta" in name
+    )
     assert (folder / "adapter_model.safetensors").stat().st_size < 4 * trainable + 20_000  # bytes: float32, and names
     assert (folder / "new_rows.safetensors").stat().st_size < 4 * 32 * 2 * 60 + 4_000
 
@@ -325,15 +354,23 @@ def test_fresh_processes_score_the_same_and_pinned_revisions_are_what_loads(tmp_
             hub[str(revision)] = [pinned.source, pinned.revision, pinned.model.lm_head.weight.double().sum().item()]
         print(json.dumps([found, hub]))
     """
-    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "targets.json")], capture_output=True, text=True,
-                          env={**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "PYTHONPATH": "."},
-                          cwd=Path(__file__).parent.parent, timeout=240)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "targets.json")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "PYTHONPATH": "."},
+        cwd=Path(__file__).parent.parent,
+        timeout=240,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     found, hub = json.loads(done.stdout.splitlines()[-1])
     assert {folder: [[tuple(hit) for hit in hits] for hits in answers] for folder, answers in found.items()} == expected
     sums = {seed: load_backbone(saved("idefics3", True, seed)).model.lm_head.weight.double().sum().item() for seed in (0, 1)}
-    assert hub == {"a" * 40: ["someone/tiny", "a" * 40, sums[0]], "b" * 40: ["someone/tiny", "b" * 40, sums[1]],
-                   "None": ["someone/tiny", None, sums[1]]}
+    assert hub == {
+        "a" * 40: ["someone/tiny", "a" * 40, sums[0]],
+        "b" * 40: ["someone/tiny", "b" * 40, sums[1]],
+        "None": ["someone/tiny", None, sums[1]],
+    }
 
 
 def test_merged_and_exported_it_is_a_plain_model(kind, tmp_path):
@@ -384,8 +421,13 @@ def test_an_adapter_on_weights_that_no_file_holds_is_refused(tmp_path, trainable
     assert not (tmp_path / "adapter").exists()
 
 
-@pytest.mark.parametrize("source, named", [("HuggingFaceTB/SmolVLM-256M-Instruct", "HuggingFaceTB/SmolVLM-256M-Instruct"),
-                                           ("{data}/backbones/tiny-vlm", "backbones/tiny-vlm")])
+@pytest.mark.parametrize(
+    "source, named",
+    [
+        ("HuggingFaceTB/SmolVLM-256M-Instruct", "HuggingFaceTB/SmolVLM-256M-Instruct"),
+        ("{data}/backbones/tiny-vlm", "backbones/tiny-vlm"),
+    ],
+)
 def test_an_adapter_names_hub_and_shipped_models_by_name(tmp_path, monkeypatch, source, named):
     monkeypatch.setenv("GCR_DATA", str(tmp_path))
     backbone = fresh("idefics3")

@@ -5,10 +5,16 @@ import pytest
 from gcr_tutorial.reporting import results_table, training_seconds
 
 RUN = {
-    "identifier": "atomic", "n_memorized": 20, "n_gallery": 8,
-    "recall": {"R@1": 62.5, "R@5": 90.0, "R@10": 100.0}, "recall_full_gallery": {"R@1": 40.0, "R@5": 70.0, "R@10": 80.0},
-    "baselines": {"chance": {"R@1": 12.5, "R@5": 62.5, "R@10": 100.0}, "bm25": {"R@1": 30.0, "R@5": 50.0, "R@10": 60.0},
-                  "clip_zero_shot": {"R@1": 33.3, "R@5": 55.5, "R@10": 77.7}},
+    "identifier": "atomic",
+    "n_memorized": 20,
+    "n_gallery": 8,
+    "recall": {"R@1": 62.5, "R@5": 90.0, "R@10": 100.0},
+    "recall_full_gallery": {"R@1": 40.0, "R@5": 70.0, "R@10": 80.0},
+    "baselines": {
+        "chance": {"R@1": 12.5, "R@5": 62.5, "R@10": 100.0},
+        "bm25": {"R@1": 30.0, "R@5": 50.0, "R@10": 60.0},
+        "clip_zero_shot": {"R@1": 33.3, "R@5": 55.5, "R@10": 77.7},
+    },
     "oracle": {"R@1": 95.0, "R@5": 99.9, "R@10": 100.0},
     "seconds": {"pseudo-queries": 30.0, "memorize": 10.4, "retrieve": 19.2, "search": 500.0},
 }
@@ -19,7 +25,7 @@ def rows(runs, **how) -> dict[str, list[str]]:
     lines = results_table(runs, **how).splitlines()
     assert set(lines[1]) == {"-"} and len(lines[1]) == len(lines[0])
     assert len({len(line) for line in lines}) == 1  # columns are in step
-    return {line[:line.index("  ")]: line[line.index("  "):].split() for line in lines[:1] + lines[2:]}
+    return {line[: line.index("  ")]: line[line.index("  ") :].split() for line in lines[:1] + lines[2:]}
 
 
 def test_every_figure_stands_in_its_row():
@@ -48,8 +54,15 @@ def test_baselines_come_from_where_the_first_run_does():
 
 
 def test_one_gallery_is_one_row_and_nothing_measured_is_a_dash():
-    bare = {"identifier": "atomic", "n_memorized": 8, "n_gallery": 8, "recall": None, "recall_full_gallery": None,
-            "baselines": {}, "seconds": {"memorize": 2.0}}
+    bare = {
+        "identifier": "atomic",
+        "n_memorized": 8,
+        "n_gallery": 8,
+        "recall": None,
+        "recall_full_gallery": None,
+        "baselines": {},
+        "seconds": {"memorize": 2.0},
+    }
     table = rows([bare])
     assert table["GRACE atomic, 8 images"] == ["-", "-", "-", "trained", "now", "2"] and len(table) == 2
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tiny_data import TEST, TRAIN, command, data_folder, finished_run, own_copy
 from torch.nn.functional import normalize
 
 from gcr_tutorial import retriever as module
@@ -15,7 +16,6 @@ from gcr_tutorial.corpus import ImageCaptionCorpus, make_task
 from gcr_tutorial.evaluation import recall_at_k
 from gcr_tutorial.reranking import DenseGallery
 from gcr_tutorial.retriever import GenerativeRetriever, Hit
-from tiny_data import TEST, TRAIN, command, data_folder, finished_run, own_copy
 
 QUERIES = ["a boy flying a kite", "A dog.", "two red balls near a tree"]
 FILE = "clip_gallery.safetensors"
@@ -41,8 +41,9 @@ def by_hand() -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("kind", ["atomic", "classifier"])
 def test_the_beam_is_put_in_clips_order(kind, by_hand):
     retriever = loaded(kind)
-    for query, hits, beam in zip(QUERIES, retriever.rank(QUERIES, 3, num_beams=5, rerank="clip"),
-                                 retriever.rank(QUERIES, 5, num_beams=5)):
+    for query, hits, beam in zip(
+        QUERIES, retriever.rank(QUERIES, 3, num_beams=5, rerank="clip"), retriever.rank(QUERIES, 5, num_beams=5)
+    ):
         cosines = {hit.row: float(by_hand[query][hit.row]) for hit in beam}
         best = sorted(cosines, key=cosines.get, reverse=True)[:3]
         assert [hit.row for hit in hits] == best  # of the five that the beam found, not of the whole gallery
@@ -101,7 +102,9 @@ def test_saving_keeps_the_embeddings_read_or_not(tmp_path):
     again = GenerativeRetriever.from_pretrained(tmp_path / "a")
     assert again.rank(QUERIES, 3, rerank="clip") == retriever.rank(QUERIES, 3, rerank="clip")
     again.save_pretrained(tmp_path / "a")  # over the file they were read from
-    assert GenerativeRetriever.from_pretrained(tmp_path / "a").rank(QUERIES, 3, rerank="clip") == retriever.rank(QUERIES, 3, rerank="clip")
+    assert GenerativeRetriever.from_pretrained(tmp_path / "a").rank(QUERIES, 3, rerank="clip") == retriever.rank(
+        QUERIES, 3, rerank="clip"
+    )
 
 
 def test_a_retriever_saved_without_embeddings_says_so_before_any_search(tmp_path, monkeypatch):
@@ -138,16 +141,20 @@ def spoil(change):
     def rewrite(path: Path) -> None:
         tensors = load_file(path)
         save_file(change(tensors), path, metadata={"clip": "backbones/tiny-clip"})
+
     return rewrite
 
 
-@pytest.mark.parametrize("change, words", [
-    (lambda path: path.write_bytes(path.read_bytes()[:60]), "cannot be read"),
-    (spoil(lambda tensors: {"probe": tensors["probe"]}), "cannot be read"),
-    (lambda path: save_file(load_file(path), path), "cannot be read"),  # without the CLIP's name
-    (spoil(lambda tensors: tensors | {"probe": torch.ones(3)}), "wrong shape"),
-    (spoil(lambda tensors: tensors | {"embeddings": tensors["embeddings"][1:].clone()}), "19 CLIP embeddings for 20"),
-])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:60]), "cannot be read"),
+        (spoil(lambda tensors: {"probe": tensors["probe"]}), "cannot be read"),
+        (lambda path: save_file(load_file(path), path), "cannot be read"),  # without the CLIP's name
+        (spoil(lambda tensors: tensors | {"probe": torch.ones(3)}), "wrong shape"),
+        (spoil(lambda tensors: tensors | {"embeddings": tensors["embeddings"][1:].clone()}), "19 CLIP embeddings for 20"),
+    ],
+)
 def test_damaged_embeddings_are_refused_in_words(tmp_path, change, words):
     folder = own_copy(finished_run() / "retriever", tmp_path / "r")
     change(folder / FILE)

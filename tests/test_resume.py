@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from killable import SMALL, outcome, start
+from test_cli import one_sentence
+from tiny_data import SIZES, command, scratch
 
 from gcr_tutorial import pipeline, presets
 from gcr_tutorial.checkpoints import load_checkpoint
 from gcr_tutorial.optimization import BatchGradient
-from killable import SMALL, outcome, start
-from test_cli import one_sentence
-from tiny_data import SIZES, command, scratch
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +81,7 @@ def test_killed_twenty_times_it_comes_to_the_same_weights(tmp_path, straight):
 @pytest.fixture
 def at_step(monkeypatch):
     """at_step(n, act): call `act(the BatchGradient)` before the gradient of the n-th batch from now, over all stages."""
+
     def plan(number, act):
         original, calls = BatchGradient.__call__, []
 
@@ -91,6 +92,7 @@ def at_step(monkeypatch):
             return original(self, batch)
 
         monkeypatch.setattr(BatchGradient, "__call__", instead)
+
     return plan
 
 
@@ -233,8 +235,21 @@ def test_a_complete_run_is_left_as_it_is(straight):
 
 
 def test_a_classifier_is_resumed_too(at_step):
-    arguments = ["run", "--identifier", "classifier", *SIZES, "--pseudo-queries", "2", "--batch-size", "16", "--rank", "4",
-                 "--retrieve-epochs", "1", "--out"]
+    arguments = [
+        "run",
+        "--identifier",
+        "classifier",
+        *SIZES,
+        "--pseudo-queries",
+        "2",
+        "--batch-size",
+        "16",
+        "--rank",
+        "4",
+        "--retrieve-epochs",
+        "1",
+        "--out",
+    ]
     assert command(*arguments, "straight")[0] == 0
     at_step(3, lambda gradient: signal.raise_signal(signal.SIGTERM))
     assert command(*arguments, "run")[0] == 143

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tiny_data import TEST, TRAIN, finished_run, own_copy, photographs, scratch
 
 from gcr_tutorial import retriever as module
 from gcr_tutorial.corpus import ImageCaptionCorpus
@@ -16,7 +17,6 @@ from gcr_tutorial.pipeline import run
 from gcr_tutorial.presets import get_preset
 from gcr_tutorial.retriever import GenerativeRetriever, Hit, picture_of
 from gcr_tutorial.training import Recipe
-from tiny_data import TEST, TRAIN, finished_run, own_copy, photographs, scratch
 
 QUERIES = ["a boy flying a kite", "A dog.", "two red balls near a tree on the beach at night", "snow", "un chien"]
 
@@ -140,17 +140,20 @@ def other_version(path: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 99}))
 
 
-@pytest.mark.parametrize("file, spoil, error, words", [
-    ("retriever.json", Path.unlink, FileNotFoundError, "no retriever in"),
-    ("retriever.json", truncate, ValueError, "cannot be read.*train it again"),
-    ("retriever.json", other_version, ValueError, "format 99.*train it again"),
-    ("retriever.json", lambda path: path.write_text("[]"), ValueError, "cannot be read"),
-    ("identifiers.json", Path.unlink, FileNotFoundError, "identifiers.json is missing"),
-    ("identifiers.json", truncate, ValueError, "does not hold identifiers"),
-    ("backbone/model.safetensors", truncate, ValueError, "cannot be read.*train it again"),
-    ("backbone/config.json", Path.unlink, FileNotFoundError, "no backbone at"),
-    ("backbone/config.json", truncate, ValueError, "cannot be read.*train it again"),
-])
+@pytest.mark.parametrize(
+    "file, spoil, error, words",
+    [
+        ("retriever.json", Path.unlink, FileNotFoundError, "no retriever in"),
+        ("retriever.json", truncate, ValueError, "cannot be read.*train it again"),
+        ("retriever.json", other_version, ValueError, "format 99.*train it again"),
+        ("retriever.json", lambda path: path.write_text("[]"), ValueError, "cannot be read"),
+        ("identifiers.json", Path.unlink, FileNotFoundError, "identifiers.json is missing"),
+        ("identifiers.json", truncate, ValueError, "does not hold identifiers"),
+        ("backbone/model.safetensors", truncate, ValueError, "cannot be read.*train it again"),
+        ("backbone/config.json", Path.unlink, FileNotFoundError, "no backbone at"),
+        ("backbone/config.json", truncate, ValueError, "cannot be read.*train it again"),
+    ],
+)
 def test_a_damaged_folder_is_refused_in_words(tmp_path, file, spoil, error, words):
     folder = own_copy(finished_run() / "retriever", tmp_path / "r")
     spoil(folder / file)

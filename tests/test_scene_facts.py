@@ -5,11 +5,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny_backbone import tiny_backbone
 
 from gcr_tutorial import scene_facts
 from gcr_tutorial.picturebook import Entity, Scene, sample_scene, scene_seed
 from gcr_tutorial.scene_facts import cell_targets, entity_facts, fact_names
-from tiny_backbone import tiny_backbone
 
 SCENES = [sample_scene(scene_seed("pretraining", 0, i)) for i in range(16)]
 
@@ -26,8 +26,13 @@ def targets_of(scene: Scene, side: int) -> tuple[np.ndarray, dict[str, int]]:
 
 
 def test_left_things_are_in_left_cells_and_scene_facts_everywhere():
-    scene = Scene(0, "beach", "day", "clear", (
-        Entity("ball", 0.15, 0.95, 0.5, color="red"), Entity("dog", 0.8, 0.95, 0.3, pose="sitting")))
+    scene = Scene(
+        0,
+        "beach",
+        "day",
+        "clear",
+        (Entity("ball", 0.15, 0.95, 0.5, color="red"), Entity("dog", 0.8, 0.95, 0.3, pose="sitting")),
+    )
     targets, index = targets_of(scene, 2)
     assert targets.shape == (4, len(index)) and set(np.unique(targets)) == {0.0, 1.0}
     for fact in ("beach", "time day", "weather clear"):
@@ -38,14 +43,17 @@ def test_left_things_are_in_left_cells_and_scene_facts_everywhere():
         assert cells(targets, index, fact, 2) == {(1, 1)}
 
 
-@pytest.mark.parametrize("box, expected", [
-    ((0.0, 0.5, 0.25, 1.0), {(2, 0), (3, 0)}),  # two whole cells
-    ((0.19, 0.5, 0.5, 0.75), {(2, 0), (2, 1)}),  # 24 % of a cell is enough
-    ((0.21, 0.5, 0.5, 0.75), {(2, 1)}),  # 16 % is not
-    ((0.30, 0.30, 0.36, 0.36), {(1, 1)}),  # a small thing is in the cell of its middle all the same
-    ((0.9, -0.3, 1.2, 0.1), {(0, 3)}),  # beyond the page's edge
-    ((-0.5, 0.0, 1.5, 0.25), {(0, 0), (0, 1), (0, 2), (0, 3)}),
-])
+@pytest.mark.parametrize(
+    "box, expected",
+    [
+        ((0.0, 0.5, 0.25, 1.0), {(2, 0), (3, 0)}),  # two whole cells
+        ((0.19, 0.5, 0.5, 0.75), {(2, 0), (2, 1)}),  # 24 % of a cell is enough
+        ((0.21, 0.5, 0.5, 0.75), {(2, 1)}),  # 16 % is not
+        ((0.30, 0.30, 0.36, 0.36), {(1, 1)}),  # a small thing is in the cell of its middle all the same
+        ((0.9, -0.3, 1.2, 0.1), {(0, 3)}),  # beyond the page's edge
+        ((-0.5, 0.0, 1.5, 0.25), {(0, 0), (0, 1), (0, 2), (0, 3)}),
+    ],
+)
 def test_cells_of_a_box_by_hand(monkeypatch, box, expected):
     monkeypatch.setattr(scene_facts, "core", lambda entity: box)
     targets, index = targets_of(Scene(0, "park", "day", "clear", (Entity("ball", 0.5, 0.5, 0.2, color="red"),)), 4)
@@ -111,4 +119,5 @@ def test_the_head_counts_what_it_tells(monkeypatch):
     flipped[targets > 0] = -4  # tells nothing
     assert lesson(flipped, [0, 1, 2])[1] == 0
     assert lesson(torch.full_like(known, 4.0), [0, 1, 2])[1] == pytest.approx(
-        200 * targets.sum().item() / (targets.numel() + targets.sum().item()))
+        200 * targets.sum().item() / (targets.numel() + targets.sum().item())
+    )

@@ -59,8 +59,11 @@ def test_only_what_is_stamped_changes(tmp_path):
     root = fork(tmp_path)
     series.stamp_badges(root)
     old, new = (nbformat.read(folder / "notebooks" / "00_start_here.ipynb", as_version=4) for folder in (ROOT, root))
-    assert [a.id for a, b in zip(old.cells, new.cells, strict=True) if a != b] == ["title", "setup", *(
-        [] if old.cells[-1] == new.cells[-1] else [old.cells[-1].id])]
+    assert [a.id for a, b in zip(old.cells, new.cells, strict=True) if a != b] == [
+        "title",
+        "setup",
+        *([] if old.cells[-1] == new.cells[-1] else [old.cells[-1].id]),
+    ]
     assert old.cells[0].source.split("\n", 1)[1] == new.cells[0].source.split("\n", 1)[1] and old.metadata == new.metadata
 
 
@@ -80,13 +83,17 @@ def test_the_readme_lists_the_notebooks_that_are_there(tmp_path):
     readme = (root / "README.md").read_text(encoding="utf-8")
     rows = [line for line in readme.splitlines() if re.match(r"\| \d\d \|", line)]
     assert [re.search(r"\]\((notebooks/\w+\.ipynb)\) \|", row)[1] for row in rows] == [
-        "notebooks/00_start_here.ipynb", "notebooks/01_data_and_backbone.ipynb"]
+        "notebooks/00_start_here.ipynb",
+        "notebooks/01_data_and_backbone.ipynb",
+    ]
     assert all(re.search(r"about \d+ seconds", row) and "someone-else/my.fork/blob/v1.2" in row for row in rows)
     assert "In preparation: 02 identifiers · 03 learning to memorize · " in readme
 
 
-@pytest.mark.parametrize(("key", "value"), [("repository", "gcr-tutorial"), ("repository", "https://github.com/a/b"),
-                                            ("revision", ""), ("revision", "two words")])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("repository", "gcr-tutorial"), ("repository", "https://github.com/a/b"), ("revision", ""), ("revision", "two words")],
+)
 def test_a_setting_that_is_no_repository_is_an_error(tmp_path, key, value):
     root = fork(tmp_path)
     text = (root / "pyproject.toml").read_text(encoding="utf-8")

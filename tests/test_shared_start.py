@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny_backbone import CountedTokens, captions, tiny_backbone
 
 from gcr_tutorial import shared_start as module
 from gcr_tutorial.adaptation import adapt
@@ -13,7 +14,6 @@ from gcr_tutorial.backbone import add_tokens
 from gcr_tutorial.batching import Example, collate
 from gcr_tutorial.shared_start import shared_start
 from gcr_tutorial.training import TargetLoss, retrieve_examples
-from tiny_backbone import CountedTokens, captions, tiny_backbone
 
 
 @pytest.fixture
@@ -42,8 +42,11 @@ def loss_and_gradient(backbone, examples):
     return loss.detach(), torch.cat([p.grad.flatten() for p in backbone.model.parameters() if p.grad is not None])
 
 
-@given(st.lists(st.lists(st.integers(1, 3), min_size=1, max_size=8), min_size=1, max_size=5), st.integers(0, 4),
-       st.lists(st.integers(1, 3), max_size=5))
+@given(
+    st.lists(st.lists(st.integers(1, 3), min_size=1, max_size=8), min_size=1, max_size=5),
+    st.integers(0, 4),
+    st.lists(st.integers(1, 3), max_size=5),
+)
 def test_the_shared_start_is_the_longest_that_leaves_the_targets(rows, width, start):
     rows = [start + row for row in rows]
     examples = [Example(tuple(row), (9,)) for row in rows]
@@ -86,10 +89,17 @@ def test_it_is_left_alone_where_it_does_not_pay(lesson):
 def test_a_window_that_padding_would_narrow_is_respected(lesson, always, monkeypatch):
     backbone, examples = lesson
     config = backbone.plain_model.get_decoder().config
-    for name, value, shares in (("sliding_window", 5, False), ("layer_types", ["full_attention"] * 2, True),
-                                ("layer_types", ["full_attention", "sliding_attention"], False), ("sliding_window", 999, True),
-                                ("layer_types", ["full_attention", "linear_attention"], False)):
+    for name, value, shares in (
+        ("sliding_window", 5, False),
+        ("layer_types", ["full_attention"] * 2, True),
+        ("layer_types", ["full_attention", "sliding_attention"], False),
+        ("sliding_window", 999, True),
+        ("layer_types", ["full_attention", "linear_attention"], False),
+    ):
         monkeypatch.setattr(config, name, value, raising=False)
-        inputs = module.inputs_after_start(backbone, **{key: value for key, value in collate(
-            examples, backbone.pad_id, None, "cpu").items() if key != "labels"}, width=3)
+        inputs = module.inputs_after_start(
+            backbone,
+            **{key: value for key, value in collate(examples, backbone.pad_id, None, "cpu").items() if key != "labels"},
+            width=3,
+        )
         assert ("past_key_values" in inputs) == shares, (name, value)

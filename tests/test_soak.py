@@ -18,8 +18,12 @@ def run(out: Path, *options: str) -> tuple[dict, float]:
     """results.json of `python -m gcr_tutorial run` in a process of its own, and the minutes it took."""
     started = time.monotonic()
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GCR_")}
-    subprocess.run([sys.executable, "-m", "gcr_tutorial", "run", "--preset", "tiny", "--out", str(out), *options],
-                   cwd=ROOT, env=environment, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "gcr_tutorial", "run", "--preset", "tiny", "--out", str(out), *options],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+    )
     return json.loads((out / "results.json").read_text()), (time.monotonic() - started) / 60
 
 
@@ -36,8 +40,15 @@ def test_same_seed_same_recalls_at_full_size(tmp_path: Path, identifier: str) ->
 
 @pytest.mark.skipif(not (PHOTOS / "dataset_flickr8k.json").is_file(), reason="../shared/flickr8k-sample is absent")
 def test_700_photographs_remembered_by_their_captions(tmp_path: Path) -> None:
-    results, minutes = run(tmp_path / "photos", "--karpathy", str(PHOTOS / "dataset_flickr8k.json"), "--images",
-                           str(PHOTOS / "images"), "--protocol", "heldout-caption")
+    results, minutes = run(
+        tmp_path / "photos",
+        "--karpathy",
+        str(PHOTOS / "dataset_flickr8k.json"),
+        "--images",
+        str(PHOTOS / "images"),
+        "--protocol",
+        "heldout-caption",
+    )
     assert (results["n_gallery"], results["n_queries"], results["valid_rate"]) == (700, 700, 1.0)
     assert results["recall"]["R@10"] >= max(40.0, results["baselines"]["bm25"]["R@10"] / 2)
     assert minutes < 15

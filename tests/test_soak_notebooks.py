@@ -47,8 +47,11 @@ def environment(root: Path) -> dict[str, str]:
 def checked(notebook: Path) -> dict[str, list[str]]:
     """What the compared cells printed, by cell id."""
     cells = nbformat.read(notebook, as_version=4).cells
-    return {cell.id: ["".join(output.get("text") or output.data["text/plain"]) for output in cell.outputs]
-            for cell in cells if cell.cell_type == "code" and cell.source.startswith("# NBVAL_CHECK_OUTPUT")}
+    return {
+        cell.id: ["".join(output.get("text") or output.data["text/plain"]) for output in cell.outputs]
+        for cell in cells
+        if cell.cell_type == "code" and cell.source.startswith("# NBVAL_CHECK_OUTPUT")
+    }
 
 
 def test_saving_the_notebooks_twice_changes_no_checked_output(tmp_path: Path) -> None:
@@ -67,8 +70,19 @@ def test_each_notebook_alone_passes_in_a_fresh_clone(tmp_path: Path, name: str) 
     for other in (clone / "notebooks").glob("*.ipynb"):
         if other.name != name:
             other.unlink()
-    said = run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-cell-timeout=1200", "--timeout=0",
-               f"notebooks/{name}", cwd=clone, env=environment(clone))
+    said = run(
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--nbval-cell-timeout=1200",
+        "--timeout=0",
+        f"notebooks/{name}",
+        cwd=clone,
+        env=environment(clone),
+    )
     assert " passed" in said and "failed" not in said
 
 
@@ -90,8 +104,13 @@ def like_colab(folder: Path) -> Path:
         except OSError:
             shutil.copy2(source, target)
 
-    shutil.copytree(sysconfig.get_path("purelib"), site, copy_function=link, dirs_exist_ok=True,
-                    ignore=shutil.ignore_patterns("__pycache__", "__editable__*"))
+    shutil.copytree(
+        sysconfig.get_path("purelib"),
+        site,
+        copy_function=link,
+        dirs_exist_ok=True,
+        ignore=shutil.ignore_patterns("__pycache__", "__editable__*"),
+    )
     run(python, "-m", "pip", "uninstall", "--quiet", "--yes", *NOT_ON_COLAB)
     for name, other in (("torch", "2.6.1"), ("torchvision", "0.20.1")):
         [facts] = site.glob(f"{name}-*.dist-info")
@@ -101,8 +120,11 @@ def like_colab(folder: Path) -> Path:
         (facts / "METADATA").write_text(text, encoding="utf-8")
         facts.rename(site / f"{name}-{other}.dist-info")
     here = run(sys.executable, "-c", OTHERS, "numpy")
-    pip = subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", f"numpy>=1.26,<{json.loads(here)[0]}"],
-                         capture_output=True, text=True)
+    pip = subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "--no-deps", f"numpy>=1.26,<{json.loads(here)[0]}"],
+        capture_output=True,
+        text=True,
+    )
     if pip.returncode:
         pytest.skip(f"pip finds no other numpy here: {pip.stderr.strip()[-300:]}")
     assert run(python, "-c", OTHERS, "numpy") != here
@@ -126,8 +148,11 @@ def test_the_setup_cell_on_colab_leaves_torch_torchvision_and_numpy_alone(tmp_pa
     assert "faiss" not in missing and "open_clip" not in missing
     work = tmp_path / "content"
     work.mkdir()
-    git = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{origin.as_uri()}.insteadOf",
-           "GIT_CONFIG_VALUE_0": f"https://github.com/{setting['repository']}"}
+    git = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{origin.as_uri()}.insteadOf",
+        "GIT_CONFIG_VALUE_0": f"https://github.com/{setting['repository']}",
+    }
     colab = {key: value for key, value in environment(work).items() if key != "PYTHONPATH"}
     code = series.SETUP.format(**setting) + "\nimport open_clip, faiss, bm25s\nprint(gcr.__file__)"
     said = run(python, "-c", code, cwd=work, env={**colab, **git, "COLAB_RELEASE_TAG": "release-colab"})

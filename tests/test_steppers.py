@@ -58,8 +58,15 @@ def test_cuts_start_at_zero(shown):
     assert (slider.min, slider.max) == (0, 0) and shown[-1] == "a dog 0"
 
 
-@pytest.mark.parametrize(("stepper", "start"), [(steppers.beam_stepper, ("a cat", 0)), (steppers.beam_stepper, ("a cat", 6)),
-                                                (steppers.ambiguity_slider, ("a cat", 6)), (steppers.beam_stepper, ("a bird", 1))])
+@pytest.mark.parametrize(
+    ("stepper", "start"),
+    [
+        (steppers.beam_stepper, ("a cat", 0)),
+        (steppers.beam_stepper, ("a cat", 6)),
+        (steppers.ambiguity_slider, ("a cat", 6)),
+        (steppers.beam_stepper, ("a bird", 1)),
+    ],
+)
 def test_a_start_that_does_not_exist_is_refused(stepper, start, shown):
     with pytest.raises(ValueError, match="'a cat'"):
         stepper(draw, {"a cat": 5}, start)

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tiny_backbone import captions, tiny_backbone
 
 from gcr_tutorial import training
 from gcr_tutorial.adaptation import adapt, finish, tokens_never_read
@@ -10,7 +11,6 @@ from gcr_tutorial.backbone import add_tokens
 from gcr_tutorial.batching import Example, collate
 from gcr_tutorial.features import merge_features
 from gcr_tutorial.training import Recipe, TargetLoss, _stages, fine_tune, target_ids, train
-from tiny_backbone import captions, tiny_backbone
 
 N = 6
 FAST = Recipe(batch_size=12, memorize_epochs=40, retrieve_epochs=40, rank=8, lr=1e-2, token_lr=1e-1)
@@ -71,8 +71,7 @@ def test_loss_of_a_padded_mixed_batch_is_that_of_each_example_alone(task):
     examples = training.memorize_examples(backbone, targets) + training.retrieve_examples(backbone, queries, targets)
     loss = TargetLoss(backbone).eval()
     together = loss(**collate(examples, backbone.pad_id, features, "cpu"))
-    alone = [loss(**collate([example], backbone.pad_id, features, "cpu")) * len(example.target_ids)
-             for example in examples]
+    alone = [loss(**collate([example], backbone.pad_id, features, "cpu")) * len(example.target_ids) for example in examples]
     torch.testing.assert_close(together, sum(alone) / sum(len(example.target_ids) for example in examples))
 
 
@@ -90,10 +89,15 @@ def test_loss_is_the_models_own_on_target_positions_only(task):
 def test_model_memorizes_and_retrieves(task, trainable, schedule):
     backbone, targets, queries, features = task
     seen = []
-    recipe = Recipe(**(vars(FAST) | {"trainable": trainable, "schedule": schedule, "memorize_share": 0.5,
-                                     "lr": 3e-2 if trainable == "lora" else 1e-2}))
-    history = fine_tune(backbone, targets, queries, features=features, recipe=recipe,
-                        progress=lambda *report: seen.append(report))
+    recipe = Recipe(
+        **(
+            vars(FAST)
+            | {"trainable": trainable, "schedule": schedule, "memorize_share": 0.5, "lr": 3e-2 if trainable == "lora" else 1e-2}
+        )
+    )
+    history = fine_tune(
+        backbone, targets, queries, features=features, recipe=recipe, progress=lambda *report: seen.append(report)
+    )
     stages = ["memorize", "retrieve"] if schedule == "sequential" else ["joint"]
     assert list(history.losses) == list(history.seconds) == stages
     for stage in stages:
@@ -225,8 +229,10 @@ def test_checkpoint_of_another_run_is_refused(task, tmp_path):
 
 def test_same_seed_same_weights_other_seed_other_weights(task):
     backbone, targets, queries, features = task
-    losses = [fine_tune(copy.deepcopy(backbone), targets, queries, features=features, recipe=SHORT, seed=seed).losses
-              for seed in (0, 0, 1)]
+    losses = [
+        fine_tune(copy.deepcopy(backbone), targets, queries, features=features, recipe=SHORT, seed=seed).losses
+        for seed in (0, 0, 1)
+    ]
     assert losses[0] == losses[1] != losses[2]
 
 
@@ -245,9 +251,19 @@ def test_a_batch_in_parts_is_the_same_batch(task, parts):
     torch.testing.assert_close(losses[1], losses[0], rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("wrong", [
-    {"batch_size": 0}, {"memorize_epochs": -1}, {"retrieve_epochs": -1}, {"lr": -0.1}, {"lr": float("nan")}, {"rank": 0},
-    {"accumulation": 0}, {"memorize_share": -0.5}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"batch_size": 0},
+        {"memorize_epochs": -1},
+        {"retrieve_epochs": -1},
+        {"lr": -0.1},
+        {"lr": float("nan")},
+        {"rank": 0},
+        {"accumulation": 0},
+        {"memorize_share": -0.5},
+    ],
+)
 def test_impossible_numbers_are_refused(wrong):
     with pytest.raises(ValueError, match="or more"):
         Recipe(**wrong)
@@ -273,4 +289,6 @@ def test_a_small_collection_gets_more_epochs() -> None:
         recipe = Recipe(schedule=schedule, batch_size=4, memorize_epochs=1, retrieve_epochs=2, least_steps=25)
         epochs = {name: count for name, _, count in _stages(backbone, targets, queries, recipe)}
         assert epochs[stage] == 5  # 20 queries are 5 batches: 5 epochs make 25 steps
-        assert {name: count for name, _, count in _stages(backbone, targets, queries, replace(recipe, least_steps=0))}[stage] == 2
+        assert {name: count for name, _, count in _stages(backbone, targets, queries, replace(recipe, least_steps=0))}[
+            stage
+        ] == 2

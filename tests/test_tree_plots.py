@@ -56,8 +56,11 @@ def edges(figure, name):
 
 def framed(figure):
     """How many pictures have the blue frame."""
-    return sum(patch.get_linewidth() > 2 and to_hex(patch.get_edgecolor()) == PATH_BLUE
-               for patch in figure.axes[0].patches if hasattr(patch, "get_width"))
+    return sum(
+        patch.get_linewidth() > 2 and to_hex(patch.get_edgecolor()) == PATH_BLUE
+        for patch in figure.axes[0].patches
+        if hasattr(patch, "get_width")
+    )
 
 
 def assert_legible(figure):
@@ -93,8 +96,9 @@ def search_by_hand(sequences, beams, seed=0):
                 p = share / sum(shares)
                 found.append((tokens, token, to, p, score + math.log(max(p, 1e-12)), trie.sequence_at(to)))
         ranked = sorted(found, key=lambda one: -one[4])
-        finished = sorted(finished + [(one[5], one[4]) for one in ranked[:beams] if one[5] is not None],
-                          key=lambda one: -one[1])[:beams]
+        finished = sorted(
+            finished + [(one[5], one[4]) for one in ranked[:beams] if one[5] is not None], key=lambda one: -one[1]
+        )[:beams]
         on = [one for one in ranked if one[5] is None][:beams]
         kept = {one[2] for one in on} | {one[2] for one in found if one[5] in dict(finished)}
         prefixes = []
@@ -107,6 +111,7 @@ def search_by_hand(sequences, beams, seed=0):
 
 
 # The page
+
 
 @given(st.text(max_size=60), st.floats(0.2, 2.0))
 def test_shortened_words_fit_and_are_one_printable_line(text, width):
@@ -143,6 +148,7 @@ def test_a_picture_is_where_it_was_put_and_a_mosaic_has_all_of_its_pictures():
 
 # The trie
 
+
 def test_a_trie_shows_every_edge_token_and_picture_and_how_many_share_a_prefix():
     trie = TrieIndex.build(SOME)
     figure = trie_figure(trie, TOKENS.get, [picture(10 * i) for i in range(5)], {i: f"name {i}" for i in range(5)})
@@ -153,8 +159,10 @@ def test_a_trie_shows_every_edge_token_and_picture_and_how_many_share_a_prefix()
     assert sorted(word for word in said if word.isdigit()) == ["2", "4", "5"]  # (1, 2); (1); the root
     assert sum(to_hex(edge.get_edgecolor()) == PATH_BLUE for edge in edges(figure, "edge")) == 2
     named = {at.get_text(): at.get_position()[1] for at in figure.axes[0].texts if at.get_text().startswith("name")}
-    beside = {f"name {rows.pop() // 10}": sum(image.get_extent()[2:]) / 2
-              for rows, image in zip(shown_rows(figure), figure.axes[0].images)}
+    beside = {
+        f"name {rows.pop() // 10}": sum(image.get_extent()[2:]) / 2
+        for rows, image in zip(shown_rows(figure), figure.axes[0].images)
+    }
     assert named == pytest.approx(beside) and len(named) == 5
     assert_legible(figure)
 
@@ -178,6 +186,7 @@ def test_a_trie_too_large_or_too_deep_for_the_page_is_refused():
 
 
 # The cluster tree
+
 
 def identifiers_of(codes):
     used = sorted({token for code in codes for token in code})
@@ -233,19 +242,36 @@ def test_each_depth_and_identifiers_that_end_early():
 
 
 @settings(max_examples=25)
-@given(st.lists(st.lists(st.sampled_from(["<l_0>", "<l_11>", "a long token", "d"]), min_size=1, max_size=4).map(tuple),
-                min_size=1, max_size=12, unique=True), st.integers(1, 3), st.integers(1, 4), st.randoms())
+@given(
+    st.lists(
+        st.lists(st.sampled_from(["<l_0>", "<l_11>", "a long token", "d"]), min_size=1, max_size=4).map(tuple),
+        min_size=1,
+        max_size=12,
+        unique=True,
+    ),
+    st.integers(1, 3),
+    st.integers(1, 4),
+    st.randoms(),
+)
 def test_any_small_cluster_tree_is_legible(codes, depth, branches, rng):
-    figure = cluster_tree_figure(identifiers_of(codes), picture, depth=depth, branches=branches,
-                                 path=rng.choice([None, *range(len(codes))]))
+    figure = cluster_tree_figure(
+        identifiers_of(codes), picture, depth=depth, branches=branches, path=rng.choice([None, *range(len(codes))])
+    )
     assert figure.get_figwidth() <= 10.5
     assert_legible(figure)
 
 
-@pytest.mark.parametrize("wrong, message", [
-    ({"rows": []}, "one or more"), ({"rows": [24]}, "0 to 23"), ({"depth": 0}, "at least 1"), ({"branches": 0}, "at least 1"),
-    ({"rows": [1, 2], "path": 3}, "path must be"), ({"path": -1}, "path must be"),
-])
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"rows": []}, "one or more"),
+        ({"rows": [24]}, "0 to 23"),
+        ({"depth": 0}, "at least 1"),
+        ({"branches": 0}, "at least 1"),
+        ({"rows": [1, 2], "path": 3}, "path must be"),
+        ({"path": -1}, "path must be"),
+    ],
+)
 def test_a_cluster_tree_of_nothing_is_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         cluster_tree_figure(GRID, picture, **wrong)
@@ -297,8 +323,9 @@ def test_colours_tell_what_leads_to_an_answer_what_was_lost_and_what_was_pruned(
     leading = {tuple(FULL[position][:length]) for position, _ in trace.results for length in (1, 2, 3, 4)}
     assert colors.count(WINS) == len(leading) and colors.count(LOST) == len(colors) - len(leading) > 0
     assert {to_hex(edge.get_edgecolor()).upper() for edge in edges(figure, "pruned")} == {QUIET}
-    best = max((child.probability for step in trace.steps for prefix in step.prefixes for child in prefix.children
-                if child.survives))
+    best = max(
+        child.probability for step in trace.steps for prefix in step.prefixes for child in prefix.children if child.survives
+    )
     assert max(edge.get_linewidth() for edge in edges(figure, "kept")) == pytest.approx(0.8 + 3 * best)
 
 
@@ -323,8 +350,9 @@ def test_up_to_a_step_everything_stands_where_it_stands_in_the_end():
     for step in range(len(trace.steps)):
         figure = beam_figure(trace, TOKENS, picture, step=step)
         assert tuple(figure.get_size_inches()) == tuple(last.get_size_inches())
-        now = {(edge.get_gid(), edge.get_path().vertices.tobytes())
-               for kind in ("kept", "pruned") for edge in edges(figure, kind)}
+        now = {
+            (edge.get_gid(), edge.get_path().vertices.tobytes()) for kind in ("kept", "pruned") for edge in edges(figure, kind)
+        }
         assert before < now <= final
         assert shown_rows(figure) == [{position} for position, _ in trace.steps[step].finished]
         assert not any(word == f"token {step + 2}" for word in words(figure))
@@ -337,8 +365,14 @@ def test_up_to_a_step_everything_stands_where_it_stands_in_the_end():
 @given(galleries, st.integers(1, 10), st.integers(0, 4), st.integers(0, 99), st.booleans())
 def test_any_search_is_legible(gallery, beams, near_misses, seed, with_pictures):
     trace = search_by_hand(gallery, beams, seed)
-    figure = beam_figure(trace, TOKENS, picture if with_pictures else None, query="which " * 40, near_misses=near_misses,
-                         target=gallery[seed % len(gallery)])
+    figure = beam_figure(
+        trace,
+        TOKENS,
+        picture if with_pictures else None,
+        query="which " * 40,
+        near_misses=near_misses,
+        target=gallery[seed % len(gallery)],
+    )
     assert figure.get_figwidth() <= 10.5
     assert_legible(figure)
 
@@ -359,7 +393,9 @@ def test_a_trace_of_nothing_is_refused(drawing):
         drawing(BeamTrace((), ()))
 
 
-@pytest.mark.parametrize("how, message", [({"step": 4}, "no step 4"), ({"step": -1}, "no step -1"), ({"width": 5}, "larger width")])
+@pytest.mark.parametrize(
+    "how, message", [({"step": 4}, "no step 4"), ({"step": -1}, "no step -1"), ({"width": 5}, "larger width")]
+)
 def test_a_search_that_cannot_be_drawn_so_is_refused(how, message):
     with pytest.raises(ValueError, match=message):
         beam_figure(search_by_hand(FULL, 4), TOKENS, **how)
@@ -372,11 +408,12 @@ def test_too_many_beams_for_a_page_are_refused():
 
 # The leak
 
+
 def test_the_leak_is_the_share_of_the_live_prefixes_weighted_by_their_probabilities():
     trace = search_by_hand(FULL, 3)
     left, right = leak_figure(trace).axes
     steps = len(trace.steps)
-    kept, pruned, outside = ([bar.get_width() for bar in left.patches[i * steps:(i + 1) * steps]] for i in range(3))
+    kept, pruned, outside = ([bar.get_width() for bar in left.patches[i * steps : (i + 1) * steps]] for i in range(3))
     assert [a + b + c for a, b, c in zip(kept, pruned, outside)] == pytest.approx([1] * steps)
     for at, step in enumerate(trace.steps):
         weights = [math.exp(prefix.score) for prefix in step.prefixes]

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gcr_tutorial.trie import DEAD, TrieIndex
-from gcr_tutorial.trie import files
+from gcr_tutorial.trie import DEAD, TrieIndex, files
 from gcr_tutorial.trie.marks import Marks
 
 END = 5  # between the other tokens, so that it has to take its place among them
@@ -38,7 +37,7 @@ def assert_is(trie, positions):
     """`trie` is the trie of {sequence: position}: every lookup at every node, and the numbers over all."""
     todo, seen, prefixes = [(0, dictionary(positions))], [], 1
     while todo:
-        level = {node: below for node, below in todo}
+        level = dict(todo)
         nodes = np.array(list(level))
         owner, tokens, children = trie.children_of(nodes)
         assert owner.tolist() == sorted(owner) and (trie.sequences_at(nodes) == -1).all()
@@ -183,8 +182,13 @@ def test_refuses(sequences, error, message):
 
 def test_an_unknown_node_is_named():
     trie = TrieIndex.build([[3, END]])
-    for ask in (trie.children, trie.sequence_at, lambda node: trie.walk([3], node),
-                lambda node: trie.children_of(np.array([0, node])), lambda node: trie.sequences_at(np.array([0, node]))):
+    for ask in (
+        trie.children,
+        trie.sequence_at,
+        lambda node: trie.walk([3], node),
+        lambda node: trie.children_of(np.array([0, node])),
+        lambda node: trie.sequences_at(np.array([0, node])),
+    ):
         for node in (3, -2):
             with pytest.raises(IndexError, match=f"node {node} is not in this trie of 3 nodes"):
                 ask(node)

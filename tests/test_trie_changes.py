@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_trie import ARRAYS, END, assert_is, assert_same, bodies, closed, galleries
 
 from gcr_tutorial.trie import TrieIndex
-from test_trie import ARRAYS, END, assert_is, assert_same, bodies, closed, galleries
 
 
 def positioned(gallery, first=0):
@@ -27,7 +27,7 @@ def test_merge_is_the_build_of_both(gallery, data):
 def test_merge_keeps_the_first(gallery, batch):
     sequences = closed(gallery + batch)
     part = TrieIndex.build(sequences[: len(gallery)], keep_first=True)
-    assert_same(part.merge(sequences[len(gallery):], keep_first=True), TrieIndex.build(sequences, keep_first=True))
+    assert_same(part.merge(sequences[len(gallery) :], keep_first=True), TrieIndex.build(sequences, keep_first=True))
 
 
 @given(galleries, st.data())

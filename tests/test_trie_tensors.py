@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from test_trie import END, TOKENS, closed, galleries
 
 from gcr_tutorial.trie import DEAD, TrieIndex
-from test_trie import END, TOKENS, closed, galleries
 
 rows = st.lists(st.lists(st.sampled_from([*TOKENS, END, 0, 6, 10**6]), min_size=6, max_size=6), min_size=1, max_size=8)
 
@@ -35,7 +35,7 @@ def test_rows_of_tokens_walk_at_once(gallery, rows):
         assert walked.tolist() == [trie.walk(row[:length]) for row in rows]
     found = trie.on("cpu").sequences_in(tokens).tolist()
     assert found == [next((i for i, s in enumerate(sequences) if row[: len(s)] == s), -1) for row in rows]
-    assert set(found[-len(sequences):]) == set(range(len(sequences)))
+    assert set(found[-len(sequences) :]) == set(range(len(sequences)))
 
 
 def test_tensors_are_made_once_a_device():

@@ -41,7 +41,9 @@ def test_picture_is_a_png_with_alt_text(picture):
     data, metadata = widgets.Picture(picture, "A red square.")._repr_mimebundle_()
     opened = Image.open(BytesIO(base64.b64decode(data["image/png"])))
     assert opened.format == "PNG" and opened.width >= 8
-    assert data["text/plain"] == metadata["image/png"]["alt"] == repr(widgets.Picture(picture, "A red square.")) == "A red square."
+    assert (
+        data["text/plain"] == metadata["image/png"]["alt"] == repr(widgets.Picture(picture, "A red square.")) == "A red square."
+    )
     with pytest.raises(ValueError, match="alt text"):
         widgets.Picture(picture, " ")
 
@@ -123,8 +125,19 @@ def test_map_lights_the_named_steps():
 
 
 def test_colab_gets_only_what_it_lacks():
-    wanted = ["numpy>=99", "torch>=99", "torchvision>=99", "ipywidgets>=99", "jupyterlab>=4", "pillow>=10", "bm25s>=0.2.7",
-              "peft>=0.18,<1", "colorama; sys_platform == 'no-such'", "pytest>=8; extra == 'test'", "nvidia-cublas>=1"]
+    wanted = [
+        "numpy>=99",
+        "torch>=99",
+        "torchvision>=99",
+        "ipywidgets>=99",
+        "jupyterlab>=4",
+        "pillow>=10",
+        "bm25s>=0.2.7",
+        "peft>=0.18,<1",
+        "colorama; sys_platform == 'no-such'",
+        "pytest>=8; extra == 'test'",
+        "nvidia-cublas>=1",
+    ]
     installed = {"numpy": "2.0", "pillow": "11.0", "peft": "0.10.0", "torch": "2.6"}
     assert colab.unmet(wanted, installed) == ["bm25s>=0.2.7", "peft<1,>=0.18"]
     assert colab.unmet(wanted, {**installed, "peft": "0.19", "bm25s": "0.3"}) == []
@@ -135,7 +148,7 @@ def test_colab_installs_rounds_without_dependencies_and_then_the_clone(monkeypat
 
     def pip(command):
         ran.append(command)
-        installed.update({line.partition(">")[0]: "9.0" for line in command[command.index("--no-deps") + 1:]})
+        installed.update({line.partition(">")[0]: "9.0" for line in command[command.index("--no-deps") + 1 :]})
         return type("Done", (), {"returncode": 0})
 
     needs = {"bm25s": ["numpy>=1", "numba>=1"]}
@@ -144,4 +157,8 @@ def test_colab_installs_rounds_without_dependencies_and_then_the_clone(monkeypat
     monkeypatch.setattr(colab.metadata, "requires", lambda name: needs.get(name))
     monkeypatch.setattr(colab.subprocess, "run", pip)
     assert colab.main() == 0
-    assert [command[command.index("--no-deps") + 1:] for command in ran] == [["bm25s>=0.2"], ["numba>=1"], ["-e", str(colab.ROOT)]]
+    assert [command[command.index("--no-deps") + 1 :] for command in ran] == [
+        ["bm25s>=0.2"],
+        ["numba>=1"],
+        ["-e", str(colab.ROOT)],
+    ]

@@ -50,7 +50,7 @@ def books(name: str) -> dict[str, nbformat.NotebookNode]:
         ids = [cell.id for cell in whole.cells]
         part = found.setdefault(row.notebook, nbformat.v4.new_notebook(metadata=whole.metadata))
         for first, last in row.cells:
-            part.cells += whole.cells[ids.index(first):ids.index(last) + 1]
+            part.cells += whole.cells[ids.index(first) : ids.index(last) + 1]
     return found
 
 
@@ -69,7 +69,7 @@ def test_sections_and_cells_are_there(name):
         ids, left = [cell.id for cell in cells], row.sections
         for first, last in row.cells:
             assert ids.index(first) <= ids.index(last), (row.notebook, first, last)
-        chosen = [cell for first, last in row.cells for cell in cells[ids.index(first):ids.index(last) + 1]]
+        chosen = [cell for first, last in row.cells for cell in cells[ids.index(first) : ids.index(last) + 1]]
         text = "\n".join(cell.source for cell in chosen if cell.cell_type == "markdown")
         headings = re.findall(r"^#{2,3} (.*)$", text, flags=re.M)
         for heading in sorted(headings, key=len, reverse=True):
@@ -94,7 +94,9 @@ def test_no_cell_needs_one_that_the_route_leaves_out(name):
                 tree = ast.parse(cell.source)
                 known |= stored(tree)
                 missing = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - known
-                assert not missing, f"{name} route, {notebook}, cell {cell.id}: {', '.join(sorted(missing))} would not be defined"
+                assert not missing, (
+                    f"{name} route, {notebook}, cell {cell.id}: {', '.join(sorted(missing))} would not be defined"
+                )
 
 
 def stored(tree: ast.AST) -> set[str]:

@@ -16,8 +16,7 @@ def captions(n: int, seed: int = 0) -> list[str]:
 
 
 def tiny_backbone(seed: int = 0, **sizes) -> Backbone:
-    sizes = dict(image_size=24, patch=6, hidden=32, heads=2, vision_layers=1, text_layers=2, vision_mlp=64,
-                 text_mlp=64) | sizes
+    sizes = dict(image_size=24, patch=6, hidden=32, heads=2, vision_layers=1, text_layers=2, vision_mlp=64, text_mlp=64) | sizes
     model, processor = build_tiny_vlm(train_tokenizer(captions(300), 600), seed=seed, **sizes)
     with torch.no_grad():  # weights of a trained model's size, so that what goes in matters to what comes out
         for weight in model.parameters():

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from tiny_backbone import tiny_backbone
 
 from gcr_tutorial.__main__ import main
 from gcr_tutorial.backbone import save_backbone
 from gcr_tutorial.clip_folder import clip_config, new_clip, save_clip_weights, train_clip_tokenizer
 from gcr_tutorial.corpus import ImageCaptionCorpus
-from tiny_backbone import tiny_backbone
 
 TRAIN, TEST = 12, 8
 SIZES = ["--train-images", str(TRAIN), "--test-images", str(TEST)]
@@ -83,8 +83,15 @@ def karpathy_set(folder: Path, n: int = 6, test: int = 2) -> tuple[Path, Path]:
     """(JSON, image folder) of a photo set in Karpathy's layout, three captions a picture."""
     names = photographs(folder / "images", n)
     words = ("dog", "boy", "kite", "beach", "horse", "car", "tree", "girl")
-    entries = [{"filename": name, "split": "test" if i < test else "train", "sentences": [
-        {"raw": f"A {words[i % 8]} number {i} {tail} ."} for tail in ("outside", "in the sun", "near a wall")]}
-        for i, name in enumerate(names)]
+    entries = [
+        {
+            "filename": name,
+            "split": "test" if i < test else "train",
+            "sentences": [
+                {"raw": f"A {words[i % 8]} number {i} {tail} ."} for tail in ("outside", "in the sun", "near a wall")
+            ],
+        }
+        for i, name in enumerate(names)
+    ]
     (folder / "split.json").write_text(json.dumps({"dataset": "mini", "images": entries}))
     return folder / "split.json", folder / "images"

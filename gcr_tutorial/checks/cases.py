@@ -76,12 +76,18 @@ def _same(answer: Any, expected: Any, tolerance: float) -> bool:
         answer, expected = _array(answer), _array(expected)
         return answer.shape == expected.shape and np.allclose(answer, expected, rtol=0, atol=tolerance)
     if isinstance(expected, Mapping):
-        return (isinstance(answer, Mapping) and answer.keys() == expected.keys()
-                and all(_same(answer[key], expected[key], tolerance) for key in expected))
+        return (
+            isinstance(answer, Mapping)
+            and answer.keys() == expected.keys()
+            and all(_same(answer[key], expected[key], tolerance) for key in expected)
+        )
     if isinstance(expected, (list, tuple)):
         kind = list if isinstance(expected, list) else tuple
-        return (isinstance(answer, kind) and len(answer) == len(expected)
-                and all(_same(a, e, tolerance) for a, e in zip(answer, expected)))
+        return (
+            isinstance(answer, kind)
+            and len(answer) == len(expected)
+            and all(_same(a, e, tolerance) for a, e in zip(answer, expected))
+        )
     return type(answer) is type(expected) and bool(answer == expected)
 
 
@@ -97,7 +103,11 @@ def _explain(answer: Any, case: Case) -> str | None:
         if same(answer, wrong, case.tolerance):
             return advice
     for wrong, advice in case.mistakes:  # the same mistake, in another order
-        if isinstance(wrong, list) and same(_sorted(answer), _sorted(wrong)) and not same(_sorted(wrong), _sorted(case.expected)):
+        if (
+            isinstance(wrong, list)
+            and same(_sorted(answer), _sorted(wrong))
+            and not same(_sorted(wrong), _sorted(case.expected))
+        ):
             return advice
     if hasattr(case.expected, "shape"):
         shape = getattr(answer, "shape", None)

@@ -13,6 +13,21 @@ from gcr_tutorial.decoding.generate_search import left_pad, trie_search
 from gcr_tutorial.decoding.processor import TrieLogitsProcessor, prefix_allowed_tokens_fn
 from gcr_tutorial.decoding.trace import BeamStep, BeamTrace, TracedChild, TracedPrefix, beam_trace, path_in
 
-__all__ = ["BeamStep", "BeamTrace", "ExactTopK", "TracedChild", "TracedPrefix", "TrieLogitsProcessor", "beam_trace",
-           "constrained_beam_search", "counting_tokens", "exact_top_k", "left_pad", "path_in", "prefix_allowed_tokens_fn",
-           "rank_gallery", "trie_generate", "trie_search"]
+__all__ = [
+    "BeamStep",
+    "BeamTrace",
+    "ExactTopK",
+    "TracedChild",
+    "TracedPrefix",
+    "TrieLogitsProcessor",
+    "beam_trace",
+    "constrained_beam_search",
+    "counting_tokens",
+    "exact_top_k",
+    "left_pad",
+    "path_in",
+    "prefix_allowed_tokens_fn",
+    "rank_gallery",
+    "trie_generate",
+    "trie_search",
+]

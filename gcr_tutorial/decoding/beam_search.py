@@ -35,7 +35,7 @@ class Prefixes:
     slot: np.ndarray  # (M,) of the parent's key and value in the token tree, -1 at the root and its children
 
     @classmethod
-    def roots(cls, queries: int) -> "Prefixes":
+    def roots(cls, queries: int) -> Prefixes:
         """The empty prefix of each query."""
         zero = np.zeros(queries, dtype=np.int64)
         return cls(np.arange(queries), np.zeros((queries, 0), dtype=np.int64), zero, np.zeros(queries), zero - 1)
@@ -51,7 +51,7 @@ class Level:
     node: np.ndarray  # (E,)
     log_prob: np.ndarray  # (E,) of the token after its prefix; -inf where it was not worth evaluating
     kept: np.ndarray  # (E,) bool: lives on, or is among the finished identifiers
-    finished: "Finished"
+    finished: Finished
 
 
 @dataclass
@@ -98,15 +98,24 @@ def constrained_beam_search(
     Raises:
         ValueError: as `trie_search`, and for a model whose attention or head this decoder does not know.
     """
-    found = beam_search_tokens(model, inputs, trie, num_beams, k=k, pad_id=pad_id, normalize=normalize,
-                               batch_size=batch_size, lazy=lazy)
+    found = beam_search_tokens(
+        model, inputs, trie, num_beams, k=k, pad_id=pad_id, normalize=normalize, batch_size=batch_size, lazy=lazy
+    )
     return [[(position, score) for position, score, _ in hits] for hits in found]
 
 
-def beam_search_tokens(model: Any, inputs: Mapping[str, torch.Tensor] | Sequence[Sequence[int]], trie: TrieIndex,
-                       num_beams: int = 10, *, k: int | None = None, pad_id: int | None = None,
-                       normalize: str = "vocabulary", batch_size: int | None = None, lazy: bool = True,
-                       ) -> list[list[tuple[int, float, tuple[int, ...]]]]:
+def beam_search_tokens(
+    model: Any,
+    inputs: Mapping[str, torch.Tensor] | Sequence[Sequence[int]],
+    trie: TrieIndex,
+    num_beams: int = 10,
+    *,
+    k: int | None = None,
+    pad_id: int | None = None,
+    normalize: str = "vocabulary",
+    batch_size: int | None = None,
+    lazy: bool = True,
+) -> list[list[tuple[int, float, tuple[int, ...]]]]:
     """`constrained_beam_search` with the identifier's tokens as a third value of each result."""
     check_sizes(num_beams=num_beams, k=1 if k is None else k, batch_size=1 if batch_size is None else batch_size)
     with searching(model) as model:
@@ -125,12 +134,12 @@ def beam_search_tokens(model: Any, inputs: Mapping[str, torch.Tensor] | Sequence
 def check_sizes(**sizes: int) -> None:
     """Raises ValueError unless all are at least 1."""
     if min(sizes.values()) < 1:
-        raise ValueError(" and ".join(sizes) + " must be at least 1, got "
-                         + ", ".join(f"{name}={value}" for name, value in sizes.items()))
+        raise ValueError(
+            " and ".join(sizes) + " must be at least 1, got " + ", ".join(f"{name}={value}" for name, value in sizes.items())
+        )
 
 
-def token_trees(model: Any, inputs: Mapping[str, torch.Tensor] | Sequence[Sequence[int]], *, pad_id: int,
-                batch_size: int):
+def token_trees(model: Any, inputs: Mapping[str, torch.Tensor] | Sequence[Sequence[int]], *, pad_id: int, batch_size: int):
     """Yields (places of the queries in `inputs`, their `TokenTree`), batch by batch; each query once.
 
     Prompts made of text go `batch_size` at a time, like lengths together, after one evaluation of the start they share.
@@ -150,12 +159,19 @@ def token_trees(model: Any, inputs: Mapping[str, torch.Tensor] | Sequence[Sequen
     shared = TokenTree.after(model, [prompts[0][:start]]) if pays else None
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     for first in range(0, len(order), batch_size):
-        places = order[first:first + batch_size]
+        places = order[first : first + batch_size]
         yield places, TokenTree.after(model, [prompts[i] for i in places], shared)
 
 
-def search(tree: TokenTree, trie: TrieIndex, scorer: ChildScorer, beams: int, k: int, lazy: bool = True,
-           watch: Callable[[Level], None] | None = None) -> Finished:
+def search(
+    tree: TokenTree,
+    trie: TrieIndex,
+    scorer: ChildScorer,
+    beams: int,
+    k: int,
+    lazy: bool = True,
+    watch: Callable[[Level], None] | None = None,
+) -> Finished:
     """Beam search after the prompts of `tree`; the best `k` identifiers of each. `watch` sees every level."""
     empty = np.zeros(0, dtype=np.int64)
     live, finished = Prefixes.roots(tree.rows), Finished(empty, empty, np.zeros(0), [])
@@ -211,8 +227,15 @@ def _evaluate(tree, scorer, live, finished, owner, token, ends, beams, k, lazy, 
             score = live.score[owner] + log_prob
             bar = nth_best(child_query[~ends], score[~ends], beams, tree.rows)
             sure = ends & roomy[child_query] & (score > -np.inf)
-            bar = np.maximum(bar, nth_best(np.concatenate([finished.query, child_query[sure]]),
-                                           np.concatenate([finished.score, score[sure]]), k, tree.rows))
+            bar = np.maximum(
+                bar,
+                nth_best(
+                    np.concatenate([finished.query, child_query[sure]]),
+                    np.concatenate([finished.score, score[sure]]),
+                    k,
+                    tree.rows,
+                ),
+            )
             waiting &= live.score >= bar[live.query]
         chosen = waiting & (needed | (rank < end))
         waiting, end = waiting & ~chosen, end + step

@@ -47,10 +47,10 @@ def trie_generate(
     """
     config = generation_config or model.generation_config
     if max(config.num_beams or 1, config.num_return_sequences or 1) > 1:
-        raise ValueError("generate has copied the prompts: leave num_beams and num_return_sequences out, "
-                         "say beams= and results= instead")
-    given = {name: value for name, value in inputs.items()
-             if isinstance(value, torch.Tensor) and name not in _NOT_INPUTS}
+        raise ValueError(
+            "generate has copied the prompts: leave num_beams and num_return_sequences out, say beams= and results= instead"
+        )
+    given = {name: value for name, value in inputs.items() if isinstance(value, torch.Tensor) and name not in _NOT_INPUTS}
     if input_ids.shape[1]:
         given["input_ids"] = input_ids
     if "inputs_embeds" not in given and "pixel_values" not in given:
@@ -64,7 +64,7 @@ def trie_generate(
     scores = torch.full((len(found), rows), -torch.inf)
     for query, hits in enumerate(found):
         for place, (_, score, tokens) in enumerate(hits):
-            answers[query, place, :len(tokens)] = torch.tensor(tokens)
+            answers[query, place, : len(tokens)] = torch.tensor(tokens)
             scores[query, place] = score
     prompts = input_ids.repeat_interleave(rows, dim=0)
     sequences = torch.cat([prompts, answers.flatten(0, 1).to(input_ids.device)], dim=1)

@@ -92,16 +92,16 @@ def _pre_order(trie: TrieIndex) -> _PreOrder:
     starts = np.cumsum([0] + [len(level) for level in node])
     size = np.ones(starts[-1], dtype=np.int64)  # inner nodes at and below each
     for level in range(len(node) - 1, 0, -1):
-        np.add.at(size, parent[level], size[starts[level]:starts[level + 1]])
+        np.add.at(size, parent[level], size[starts[level] : starts[level + 1]])
     place = np.zeros(starts[-1], dtype=np.int64)  # in pre-order
     for level in range(1, len(node)):
-        mine = size[starts[level]:starts[level + 1]]
+        mine = size[starts[level] : starts[level + 1]]
         if len(mine):  # children of one parent stand side by side: each after its elder siblings' subtrees
             before = np.cumsum(mine) - mine
             first_child = np.flatnonzero(np.diff(parent[level], prepend=-2))
             children = np.diff(first_child, append=len(mine))
             before -= np.repeat(before[first_child], children)
-            place[starts[level]:starts[level + 1]] = place[parent[level]] + 1 + before
+            place[starts[level] : starts[level + 1]] = place[parent[level]] + 1 + before
     node, parent, token, depth = (np.concatenate(values) for values in (node, parent, token, depth))
     order = np.argsort(place)
     return _PreOrder(node[order], np.where(parent < 0, -1, place[parent])[order], token[order], depth[order])
@@ -116,8 +116,9 @@ def _bytes_per_node(tree: TokenTree) -> int:
     return size * (kept + passing)
 
 
-def _score(tree: TokenTree, trie: TrieIndex, scorer: ChildScorer, order: _PreOrder, length: int,
-           report: Callable[[int], Any]) -> np.ndarray:
+def _score(
+    tree: TokenTree, trie: TrieIndex, scorer: ChildScorer, order: _PreOrder, length: int, report: Callable[[int], Any]
+) -> np.ndarray:
     """(rows, N) scores of all identifiers after the prompts of `tree`; chunks of at most about `length` nodes."""
     rows = tree.rows
     score = np.zeros((rows, len(order.node)))  # of each inner node: first of its last token alone
@@ -148,10 +149,11 @@ def _score(tree: TokenTree, trie: TrieIndex, scorer: ChildScorer, order: _PreOrd
         numbers = np.array(above[::-1] + list(range(start, stop)))
         parent = np.searchsorted(numbers, order.parent[numbers])  # they ascend: ancestors come before `start`
         parent = np.where(order.parent[numbers] == 0, -1, tree.used + parent)
-        hidden, _ = tree.extend(np.repeat(np.arange(rows), len(numbers)), np.tile(order.token[numbers], rows),
-                                np.tile(parent, rows))
-        hidden = hidden.view(rows, len(numbers), -1)[:, len(above):]
-        score_children(numbers[len(above):], hidden.flatten(0, 1))
+        hidden, _ = tree.extend(
+            np.repeat(np.arange(rows), len(numbers)), np.tile(order.token[numbers], rows), np.tile(parent, rows)
+        )
+        hidden = hidden.view(rows, len(numbers), -1)[:, len(above) :]
+        score_children(numbers[len(above) :], hidden.flatten(0, 1))
         tree.rewind()
         start = stop
         report(start)

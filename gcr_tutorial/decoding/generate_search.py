@@ -19,9 +19,7 @@ from gcr_tutorial.trie import TrieIndex
 FILLER_SCORE = -1e8
 
 
-def left_pad(
-    prompts: Sequence[Sequence[int]], pad_id: int, device: torch.device | str = "cpu"
-) -> dict[str, torch.Tensor]:
+def left_pad(prompts: Sequence[Sequence[int]], pad_id: int, device: torch.device | str = "cpu") -> dict[str, torch.Tensor]:
     """Prompts of different lengths as {"input_ids", "attention_mask"}, each (B, longest), padded on the left."""
     if len(prompts) == 0 or min(map(len, prompts)) == 0:
         raise ValueError("every prompt needs at least one token, and there must be at least one prompt")
@@ -72,13 +70,17 @@ def trie_search(
     prompt_length = inputs["input_ids"].shape[1] if "input_ids" in inputs else 0
     n_queries = len(inputs["attention_mask"])
     settings = dict(
-        max_new_tokens=trie.depth, do_sample=False, use_cache=True, num_beams=beams, num_return_sequences=beams,
-        eos_token_id=trie.end_id, pad_token_id=pad_id, return_dict_in_generate=True,
+        max_new_tokens=trie.depth,
+        do_sample=False,
+        use_cache=True,
+        num_beams=beams,
+        num_return_sequences=beams,
+        eos_token_id=trie.end_id,
+        pad_token_id=pad_id,
+        return_dict_in_generate=True,
     )
     # Length penalty 0 and "never": scores are plain sums, and a query stops only when no open beam can still win.
-    settings |= dict(output_logits=True) if beams == 1 else dict(
-        output_scores=True, length_penalty=0.0, early_stopping="never"
-    )
+    settings |= dict(output_logits=True) if beams == 1 else dict(output_scores=True, length_penalty=0.0, early_stopping="never")
     own_config = model.generation_config  # fills what ours leaves open (repetition penalty, suppressed tokens, ...)
     training = [module for module in model.modules() if module.training]
     try:

@@ -28,11 +28,16 @@ class ChildScorer:
             raise ValueError(f"normalize={normalize!r}: choose one of {', '.join(NORMALIZERS)}")
         self.head, self.normalize = model.get_output_embeddings(), normalize
         self.cap = getattr(model.config, "final_logit_softcapping", None)
-        scaled = [name for name in ("logit_scale", "logits_scaling", "output_multiplier_scale")
-                  if getattr(model.config, name, None) not in (None, 1, 1.0)]
+        scaled = [
+            name
+            for name in ("logit_scale", "logits_scaling", "output_multiplier_scale")
+            if getattr(model.config, name, None) not in (None, 1, 1.0)
+        ]
         if self.head is None or scaled:
-            raise ValueError(f"this decoder does not know how {type(model).__name__} turns hidden states into logits "
-                             f"({scaled[0] if scaled else 'no output embeddings'}): use trie_search")
+            raise ValueError(
+                f"this decoder does not know how {type(model).__name__} turns hidden states into logits "
+                f"({scaled[0] if scaled else 'no output embeddings'}): use trie_search"
+            )
 
     def __call__(self, hidden: torch.Tensor, owner: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         """(E,) float64 log-probabilities of tokens[e] after prefix owner[e], from hidden states (M, H).
@@ -41,8 +46,10 @@ class ChildScorer:
         """
         size = self.head.weight.shape[0]
         if len(tokens) and int(tokens.max()) >= size:
-            raise ValueError(f"the trie holds token {int(tokens.max())}, the model scores {size} tokens: "
-                             "add the identifier tokens to this model (resize its embeddings) first")
+            raise ValueError(
+                f"the trie holds token {int(tokens.max())}, the model scores {size} tokens: "
+                "add the identifier tokens to this model (resize its embeddings) first"
+            )
         of, to = (torch.as_tensor(values, device=hidden.device) for values in (owner, tokens))
         if self.normalize == "trie":
             logits = self._listed(hidden, owner, tokens, of, to)
@@ -78,7 +85,7 @@ class ChildScorer:
         step = max(1, BLOCK.get(hidden.device.type, 2**22) // self.head.weight.shape[0])
         found, totals = [], []
         for start in range(0, len(hidden), step):
-            block = self._capped(self.head(hidden[start:start + step])).float()  # (step, V)
+            block = self._capped(self.head(hidden[start : start + step])).float()  # (step, V)
             first, last = np.searchsorted(owner, (start, start + step))
             found.append(block[of[first:last] - start, to[first:last]])
             totals.append(_logsumexp(block))
@@ -96,8 +103,7 @@ class ChildScorer:
             logits = table[of, torch.as_tensor(where, device=hidden.device)]
         else:
             step = max(1, 2**22 // hidden.shape[1])
-            logits = torch.cat([(hidden[of[i:i + step]] * weight[to[i:i + step]]).sum(1)
-                                for i in range(0, len(to), step)])
+            logits = torch.cat([(hidden[of[i : i + step]] * weight[to[i : i + step]]).sum(1) for i in range(0, len(to), step)])
             logits = logits if bias is None else logits + bias[to]
         return self._capped(logits).float()
 

@@ -33,8 +33,9 @@ def searching(model: Any) -> Iterator[Any]:
             module.training = True
 
 
-def tree_attention(module, query, key, value, attention_mask, *, tree: "TokenTree", scaling=None, softcap=None,
-                   s_aux=None, **_) -> tuple[torch.Tensor, None]:
+def tree_attention(
+    module, query, key, value, attention_mask, *, tree: TokenTree, scaling=None, softcap=None, s_aux=None, **_
+) -> tuple[torch.Tensor, None]:
     """Attention of the packed new tokens: query (1, heads, M, D), key and value (1, kv heads, M, D) -> (1, M, heads, D).
 
     Query heads that share a key head are laid side by side, so that keys are read once and never repeated.
@@ -47,7 +48,8 @@ def tree_attention(module, query, key, value, attention_mask, *, tree: "TokenTre
     padded = query[0].index_select(1, tree._spread).view(kv_heads, group, rows, -1, width)
     padded = padded.permute(2, 0, 1, 3, 4).reshape(rows, kv_heads, -1, width)  # (B, kv heads, group * n, D)
     seen = torch.nn.functional.scaled_dot_product_attention(
-        padded, keys, values, attn_mask=tree._mask(module.layer_idx, group, query.dtype), scale=scaling)
+        padded, keys, values, attn_mask=tree._mask(module.layer_idx, group, query.dtype), scale=scaling
+    )
     seen = seen.reshape(rows, kv_heads, group, -1, width).permute(0, 3, 1, 2, 4).reshape(-1, kv_heads * group, width)
     return seen.index_select(0, tree._gather)[None], None
 
@@ -71,8 +73,10 @@ class TokenTree:
         self._layer_types = getattr(config, "layer_types", None)
         unknown = set(self._layer_types or ()) - {"full_attention", "sliding_attention"}
         if unknown or getattr(config, "attention_chunk_size", None) or not getattr(config, "is_causal", True):
-            raise ValueError(f"{type(model).__name__} has layers that a token tree cannot serve "
-                             f"({', '.join(sorted(unknown)) or 'not plain causal attention'}): use trie_search")
+            raise ValueError(
+                f"{type(model).__name__} has layers that a token tree cannot serve "
+                f"({', '.join(sorted(unknown)) or 'not plain causal attention'}): use trie_search"
+            )
         self.device = model.device
         self._keys: list[torch.Tensor] = []  # a layer: (B, kv heads, capacity, D)
         self._values: list[torch.Tensor] = []
@@ -86,7 +90,7 @@ class TokenTree:
     # ---- prompts
 
     @classmethod
-    def after(cls, model: Any, prompts: Sequence[Sequence[int]], shared: "TokenTree | None" = None) -> "TokenTree":
+    def after(cls, model: Any, prompts: Sequence[Sequence[int]], shared: TokenTree | None = None) -> TokenTree:
         """Evaluate prompts (token ids). With `shared`, a tree after the one prompt that all of `prompts` start with,
         only what follows that start is evaluated."""
         tree = cls(model, len(prompts))
@@ -108,7 +112,7 @@ class TokenTree:
         return tree
 
     @classmethod
-    def after_inputs(cls, model: Any, inputs: Mapping[str, torch.Tensor]) -> "TokenTree":
+    def after_inputs(cls, model: Any, inputs: Mapping[str, torch.Tensor]) -> TokenTree:
         """Evaluate prompts given as the model's own inputs (embeddings, pictures ...), padded on the left."""
         mask, inputs = inputs["attention_mask"].bool(), dict(inputs)
         tree = cls(model, len(mask))
@@ -158,13 +162,13 @@ class TokenTree:
     def rewind(self) -> None:
         """Forget the tree, keep the prompts."""
         self._used = self._prompt
-        self._order, self._paths = self._order[:, :self._prompt], self._paths[:, :0]
+        self._order, self._paths = self._order[:, : self._prompt], self._paths[:, :0]
 
     def keep_rows(self, rows: np.ndarray) -> None:
         """Keep only these prompts and their trees, renumbered from 0."""
         chosen = torch.as_tensor(rows, device=self.device)
-        self._keys = [keys[:, :, :self._used].index_select(0, chosen) for keys in self._keys]
-        self._values = [values[:, :, :self._used].index_select(0, chosen) for values in self._values]
+        self._keys = [keys[:, :, : self._used].index_select(0, chosen) for keys in self._keys]
+        self._values = [values[:, :, : self._used].index_select(0, chosen) for values in self._values]
         self._order, self._paths = self._order[rows], self._paths[rows]
         self._length, self._position, self.hidden = self._length[rows], self._position[rows], self.hidden[chosen]
         self.rows = len(rows)
@@ -199,7 +203,7 @@ class TokenTree:
 
     def _depths(self) -> np.ndarray:
         """(B, tree slots) tree tokens before each."""
-        return np.where(self._order[:, self._prompt:] >= 0, self._order[:, self._prompt:] - self._length[:, None], -1)
+        return np.where(self._order[:, self._prompt :] >= 0, self._order[:, self._prompt :] - self._length[:, None], -1)
 
     # ---- one pass through the model
 
@@ -213,7 +217,8 @@ class TokenTree:
         new[row, column] = order
         self._order = np.concatenate([self._order, new], axis=1)
         self._spread, self._gather, ids, places = (
-            torch.as_tensor(values, device=self.device) for values in (spread, flat, token, position))
+            torch.as_tensor(values, device=self.device) for values in (spread, flat, token, position)
+        )
         self._width, self._used, self._masks, self._stored = width, self._used + width, {}, 0
         self.evaluated += len(row)
         config = self.decoder.config
@@ -239,8 +244,8 @@ class TokenTree:
                 room[:, :, :start] = stored[layer][:, :, :start]
                 stored[layer] = room
             padded = new.index_select(1, self._spread).view(new.shape[0], self.rows, self._width, -1)
-            stored[layer][:, :, start:self._used] = padded.transpose(0, 1)
-            found.append(stored[layer][:, :, :self._used])
+            stored[layer][:, :, start : self._used] = padded.transpose(0, 1)
+            found.append(stored[layer][:, :, : self._used])
             self._stored += 1
         return found[0], found[1]
 
@@ -250,11 +255,11 @@ class TokenTree:
         window = getattr(self.decoder.config, "sliding_window", None) if sliding else None
         if (window, group) not in self._masks:
             order = torch.as_tensor(self._order, device=self.device)
-            key, query = order[:, None, :], order[:, -self._width:, None]
+            key, query = order[:, None, :], order[:, -self._width :, None]
             seen = (key >= 0) & (key <= query)  # (B, n, T): along a prompt
             if self._paths.shape[1]:  # in the tree: one's own path only
-                paths = torch.as_tensor(self._paths[:, -self._width:], device=self.device)
-                seen[:, :, self._prompt:] = False
+                paths = torch.as_tensor(self._paths[:, -self._width :], device=self.device)
+                seen[:, :, self._prompt :] = False
                 seen.scatter_(2, paths, True)
             if window is not None:
                 seen &= query - key < window

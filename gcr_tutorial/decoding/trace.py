@@ -66,8 +66,12 @@ class BeamTrace:
 
 
 def beam_trace(
-    model: Any, prompt: Sequence[int] | Mapping[str, torch.Tensor], trie: TrieIndex, num_beams: int = 10,
-    *, normalize: str = "vocabulary",
+    model: Any,
+    prompt: Sequence[int] | Mapping[str, torch.Tensor],
+    trie: TrieIndex,
+    num_beams: int = 10,
+    *,
+    normalize: str = "vocabulary",
 ) -> BeamTrace:
     """The story of `constrained_beam_search` for one prompt (token ids, or inputs holding one query).
 
@@ -82,8 +86,15 @@ def beam_trace(
         if len(places) > 1 or more:
             raise ValueError("beam_trace tells the story of one query: give it one prompt")
         beams = min(num_beams, len(trie))
-        finished = search(tree, trie, ChildScorer(model, normalize), beams, beams, lazy=False,
-                          watch=lambda level: steps.append(_step(level, trie)))
+        finished = search(
+            tree,
+            trie,
+            ChildScorer(model, normalize),
+            beams,
+            beams,
+            lazy=False,
+            watch=lambda level: steps.append(_step(level, trie)),
+        )
     return BeamTrace(tuple(steps), _pairs(finished))
 
 
@@ -95,7 +106,7 @@ def path_in(trace: BeamTrace, tokens: Sequence[int]) -> list[tuple[int, int, boo
         candidates = [((*prefix.tokens, child.token), child) for prefix in step.prefixes for child in prefix.children]
         candidates.sort(key=lambda candidate: -candidate[1].score)
         places = {prefix: place for place, (prefix, _) in enumerate(candidates)}
-        if (prefix := tuple(tokens[:at + 1])) not in places or len(tokens) <= at:
+        if (prefix := tuple(tokens[: at + 1])) not in places or len(tokens) <= at:
             break
         path.append((places[prefix] + 1, len(candidates), candidates[places[prefix]][1].survives))
     return path
@@ -111,10 +122,25 @@ def _step(level: Level, trie: TrieIndex) -> BeamStep:
     score, position = live.score[level.owner] + level.log_prob, trie.sequences_at(level.node)
     children: list[list[TracedChild]] = [[] for _ in live.node]
     for e, owner in enumerate(level.owner):
-        children[owner].append(TracedChild(
-            int(level.token[e]), int(level.node[e]), float(probability[e]), float(score[e]), bool(level.kept[e]),
-            int(position[e]) if position[e] >= 0 else None))
+        children[owner].append(
+            TracedChild(
+                int(level.token[e]),
+                int(level.node[e]),
+                float(probability[e]),
+                float(score[e]),
+                bool(level.kept[e]),
+                int(position[e]) if position[e] >= 0 else None,
+            )
+        )
     inside = np.bincount(level.owner, probability, minlength=len(live.node))
-    prefixes = (TracedPrefix(tuple(map(int, live.tokens[i])), int(live.node[i]), float(live.score[i]), tuple(children[i]),
-                             max(0.0, 1 - float(inside[i]))) for i in range(len(live.node)))
+    prefixes = (
+        TracedPrefix(
+            tuple(map(int, live.tokens[i])),
+            int(live.node[i]),
+            float(live.score[i]),
+            tuple(children[i]),
+            max(0.0, 1 - float(inside[i])),
+        )
+        for i in range(len(live.node))
+    )
     return BeamStep(tuple(prefixes), _pairs(level.finished))

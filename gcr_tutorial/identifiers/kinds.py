@@ -91,8 +91,9 @@ def _digit_codes(n: int, tokenizer: Any) -> list[tuple[str, ...]]:
     return [tuple(str(i)) for i in range(n)]
 
 
-def _caption_codes(n: int, texts: Sequence[Sequence[str]] | None, avoid: Collection[str],
-                   tokenizer: Any) -> list[tuple[str, ...]]:
+def _caption_codes(
+    n: int, texts: Sequence[Sequence[str]] | None, avoid: Collection[str], tokenizer: Any
+) -> list[tuple[str, ...]]:
     """For each image the tokens of the first of its texts that is neither taken nor to be avoided; failing that, of the
     first with a number at its end ("A dog runs. 2"). An image without texts is called "Picture", with a number."""
     if texts is None or len(texts) != n:
@@ -127,4 +128,3 @@ def _words(text: str) -> str:
 
 def _tokens(tokenizer: Any, text: str) -> tuple[str, ...]:
     return tuple(tokenizer.convert_ids_to_tokens(tokenizer(text, add_special_tokens=False)["input_ids"]))
-

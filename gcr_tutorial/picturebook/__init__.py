@@ -12,5 +12,16 @@ from .rendering import render
 from .sampling import sample_scene
 from .scene import Entity, Scene, scene_seed
 
-__all__ = ["Caption", "Entity", "Meaning", "Mention", "Scene", "captions", "parse", "render", "sample_scene", "satisfies",
-           "scene_seed"]
+__all__ = [
+    "Caption",
+    "Entity",
+    "Meaning",
+    "Mention",
+    "Scene",
+    "captions",
+    "parse",
+    "render",
+    "sample_scene",
+    "satisfies",
+    "scene_seed",
+]

@@ -29,12 +29,12 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.out.is_dir():
         parser.error(f"{arguments.out} is a folder: give the name of a .png file in it")
     scenes = (sample_scene(scene_seed(arguments.world, arguments.seed, i)) for i in range(arguments.count))
-    sheet = contact_sheet([render(scene, arguments.size) for scene in scenes], min(arguments.columns, arguments.count),
-                          arguments.size)
+    sheet = contact_sheet(
+        [render(scene, arguments.size) for scene in scenes], min(arguments.columns, arguments.count), arguments.size
+    )
     with new_file(arguments.out) as aside:
         sheet.save(aside, format="PNG")
-    print(f"{arguments.out}: {arguments.count} scenes of the {arguments.world} world, "
-          f"{sheet.width} x {sheet.height} pixels")
+    print(f"{arguments.out}: {arguments.count} scenes of the {arguments.world} world, {sheet.width} x {sheet.height} pixels")
     return 0
 
 

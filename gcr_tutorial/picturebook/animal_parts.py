@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
 
 from .canvas import RGB, Canvas, Point
 from .things import tone
@@ -36,8 +36,15 @@ def leg(c: Canvas, x: float, top: float, w: float, color: RGB, foot: RGB, step: 
         c.line(((end[0] + (knee[0] - end[0]) * back, end[1] + (knee[1] - end[1]) * back), end), w, foot)
 
 
-def quad(c: Canvas, color: RGB, size: tuple[float, float, float, float], pose: str, v: float,
-          foot: RGB | None = None, legs: RGB | None = None) -> None:
+def quad(
+    c: Canvas,
+    color: RGB,
+    size: tuple[float, float, float, float],
+    pose: str,
+    v: float,
+    foot: RGB | None = None,
+    legs: RGB | None = None,
+) -> None:
     """Body and four legs of a quadruped of (length, back y, belly y, leg width)."""
     length, top, belly, w = size
     d, half, legs = belly - top, length / 2, legs or color
@@ -46,9 +53,21 @@ def quad(c: Canvas, color: RGB, size: tuple[float, float, float, float], pose: s
     far_foot = tone(foot, 0.74) if foot else far
     leg(c, -spread + w * 1.2, hip, w, far, far_foot, steps[2])
     leg(c, spread - w * 1.2, hip, w, far, far_foot, steps[3])
-    body(c, ((-half, top + 0.35 * d), (-0.74 * half, top), (0, top + 0.06 * d), (0.7 * half, top),
-              (half, top + 0.35 * d), (0.85 * half, belly - 0.12 * d), (0.2 * half, belly),
-              (-0.35 * half, belly - 0.08 * d), (-0.88 * half, belly - 0.1 * d)), color)
+    body(
+        c,
+        (
+            (-half, top + 0.35 * d),
+            (-0.74 * half, top),
+            (0, top + 0.06 * d),
+            (0.7 * half, top),
+            (half, top + 0.35 * d),
+            (0.85 * half, belly - 0.12 * d),
+            (0.2 * half, belly),
+            (-0.35 * half, belly - 0.08 * d),
+            (-0.88 * half, belly - 0.1 * d),
+        ),
+        color,
+    )
     leg(c, -spread, hip, w, legs, foot or legs, steps[0])
     leg(c, spread, hip, w, legs, foot or legs, steps[1])
 
@@ -56,8 +75,7 @@ def quad(c: Canvas, color: RGB, size: tuple[float, float, float, float], pose: s
 def sit(c: Canvas, color: RGB, w: float) -> None:
     """The upright seated body of a dog or cat, chest at x = 0.1, neck at y = -0.3."""
     c.line(((0.03, -0.2), (0.06, -w / 2)), w, tone(color, 0.74))
-    body(c, ((0.14, -0.32), (0.15, -0.16), (0.08, -0.03), (-0.14, -0.005), (-0.2, -0.09), (-0.12, -0.22),
-              (0.02, -0.36)), color)
+    body(c, ((0.14, -0.32), (0.15, -0.16), (0.08, -0.03), (-0.14, -0.005), (-0.2, -0.09), (-0.12, -0.22), (0.02, -0.36)), color)
     c.ellipse(-0.09, -0.085, 0.1, 0.08, tone(color, 0.88))
     c.line(((-0.09, -0.022), (0.0, -0.022)), 0.044, color)
     c.line(((0.11, -0.22), (0.12, -w / 2), (0.14, -w / 2)), w, color)
@@ -65,14 +83,18 @@ def sit(c: Canvas, color: RGB, w: float) -> None:
 
 def equine(c: Canvas, color: RGB, mane: RGB, pose: str, v: float) -> None:
     """A horse's or zebra's shape."""
-    c.line(((-0.42, -0.78), (-0.54, -0.7), (-0.56, -0.42)) if pose != "running" else
-           ((-0.42, -0.8), (-0.56, -0.84), (-0.7, -0.74)), 0.09, mane)
+    c.line(
+        ((-0.42, -0.78), (-0.54, -0.7), (-0.56, -0.42))
+        if pose != "running"
+        else ((-0.42, -0.8), (-0.56, -0.84), (-0.7, -0.74)),
+        0.09,
+        mane,
+    )
     quad(c, color, (0.92, -0.85, -0.5, 0.085), pose, v, foot=DARK)
     c.polygon(((0.14, -0.84), (0.4, -1.13), (0.33, -1.17), (0.24, -1.12), (0.1, -0.9)), mane)
     c.polygon(((0.16, -0.83), (0.32, -1.12), (0.46, -1.08), (0.47, -0.8), (0.44, -0.66), (0.2, -0.68)), color)
     c.polygon(((0.33, -1.08), (0.36, -1.2), (0.42, -1.1)), tone(color, 0.85))
-    body(c, ((0.34, -1.11), (0.46, -1.12), (0.6, -0.96), (0.66, -0.87), (0.59, -0.81), (0.48, -0.89),
-              (0.36, -0.93)), color)
+    body(c, ((0.34, -1.11), (0.46, -1.12), (0.6, -0.96), (0.66, -0.87), (0.59, -0.81), (0.48, -0.89), (0.36, -0.93)), color)
     c.ellipse(0.61, -0.865, 0.055, 0.05, tone(color, 0.66))
     c.polygon(((0.36, -1.15), (0.48, -1.11), (0.43, -1.0)), mane)
     eye(c, 0.47, -1.03, 0.026)

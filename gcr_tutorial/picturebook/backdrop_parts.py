@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Sequence
+from collections.abc import Sequence
 
 from .canvas import RGB, Canvas, Fill, Point, shade
 
@@ -13,14 +13,32 @@ SKIES: dict[str, tuple[RGB, ...]] = {
     "night": ((30, 42, 104), (40, 56, 124), (54, 74, 146), (74, 98, 170)),
     "overcast": ((150, 162, 176), (166, 178, 190), (184, 194, 204), (202, 210, 216)),
 }
-CLOUDS: dict[str, Fill] = {"day": (255, 255, 255), "sunset": (255, 214, 190), "night": (92, 112, 172),
-                           "overcast": (226, 230, 234)}
-STARS = ((0.08, 0.07), (0.21, 0.17), (0.33, 0.05), (0.42, 0.22), (0.55, 0.09), (0.63, 0.25), (0.93, 0.3), (0.13, 0.29),
-         (0.49, 0.33), (0.97, 0.05))
+CLOUDS: dict[str, Fill] = {
+    "day": (255, 255, 255),
+    "sunset": (255, 214, 190),
+    "night": (92, 112, 172),
+    "overcast": (226, 230, 234),
+}
+STARS = (
+    (0.08, 0.07),
+    (0.21, 0.17),
+    (0.33, 0.05),
+    (0.42, 0.22),
+    (0.55, 0.09),
+    (0.63, 0.25),
+    (0.93, 0.3),
+    (0.13, 0.29),
+    (0.49, 0.33),
+    (0.97, 0.05),
+)
 CRESCENT: tuple[Point, ...] = tuple(
-    (0.79 + 0.075 * depth * math.sin(math.pi * i / 16) - 0.025 * math.cos(math.pi * i / 16),
-     0.14 - 0.075 * math.cos(math.pi * i / 16))
-    for depth, steps in ((1.0, range(17)), (0.3, range(16, -1, -1))) for i in steps)
+    (
+        0.79 + 0.075 * depth * math.sin(math.pi * i / 16) - 0.025 * math.cos(math.pi * i / 16),
+        0.14 - 0.075 * math.cos(math.pi * i / 16),
+    )
+    for depth, steps in ((1.0, range(17)), (0.3, range(16, -1, -1)))
+    for i in steps
+)
 
 
 def band(c: Canvas, y0: float, y1: float, fill: RGB, x0: float = 0.0, x1: float = 1.0) -> None:
@@ -83,5 +101,7 @@ def pines(c: Canvas, base: float, xs: Sequence[float], height: float, fill: RGB,
         h = height * (1 - 0.2 * (i % 3))
         c.polygon([(x - h * 0.3, base), (x, base - h), (x + h * 0.3, base)], shade(fill, 1 - 0.1 * (i % 2)))
         if snow:
-            c.polygon([(x - h * 0.15, base - h * 0.5), (x, base - h), (x + h * 0.15, base - h * 0.5),
-                       (x, base - h * 0.6)], (246, 250, 255))
+            c.polygon(
+                [(x - h * 0.15, base - h * 0.5), (x, base - h), (x + h * 0.15, base - h * 0.5), (x, base - h * 0.6)],
+                (246, 250, 255),
+            )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from collections.abc import Callable
 
 from .backdrop_parts import SKIES, band, hills, pines, ridge, round_trees, sky
 from .canvas import Canvas, mix, shade
@@ -31,8 +31,21 @@ def park(c: Canvas, time: str, v: float) -> None:
     round_trees(c, 0.56, (0.05, 0.19, 0.34, 0.66, 0.8, 0.94), 0.075, (78, 158, 84))
     band(c, 0.55, 1.0, (132, 200, 92))
     band(c, 0.55, 0.6, (116, 184, 84))
-    c.blob([(0.49, 0.55), (0.53, 0.62), (0.4, 0.72), (0.3, 0.84), (0.4, 1.05), (0.72, 1.05), (0.56, 0.85), (0.58, 0.74),
-            (0.62, 0.63), (0.52, 0.55)], (232, 212, 170))
+    c.blob(
+        [
+            (0.49, 0.55),
+            (0.53, 0.62),
+            (0.4, 0.72),
+            (0.3, 0.84),
+            (0.4, 1.05),
+            (0.72, 1.05),
+            (0.56, 0.85),
+            (0.58, 0.74),
+            (0.62, 0.63),
+            (0.52, 0.55),
+        ],
+        (232, 212, 170),
+    )
     for x, y in ((0.12, 0.7), (0.2, 0.92), (0.84, 0.7), (0.9, 0.9), (0.75, 0.8)):
         c.line([(x - 0.012, y - 0.014), (x, y), (x + 0.012, y - 0.016)], 0.006, (92, 162, 66), caps=False)
 
@@ -93,9 +106,17 @@ def mountains(c: Canvas, time: str, v: float) -> None:
         h = 0.58 - top
         c.polygon([(x - w, 0.58), (x, top), (x + w, 0.58)], (142, 152, 178))
         c.polygon([(x, top), (x + w, 0.58), (x + w * 0.1, 0.58), (x - w * 0.08, top + h * 0.5)], (112, 122, 150))
-        c.polygon([(x - w * 0.34, top + h * 0.34), (x, top), (x + w * 0.34, top + h * 0.34),
-                   (x + w * 0.14, top + h * 0.27), (x, top + h * 0.38), (x - w * 0.16, top + h * 0.28)],
-                  (250, 252, 255))
+        c.polygon(
+            [
+                (x - w * 0.34, top + h * 0.34),
+                (x, top),
+                (x + w * 0.34, top + h * 0.34),
+                (x + w * 0.14, top + h * 0.27),
+                (x, top + h * 0.38),
+                (x - w * 0.16, top + h * 0.28),
+            ],
+            (250, 252, 255),
+        )
     pines(c, 0.6, (0.05, 0.12, 0.88, 0.95), 0.11, (46, 112, 84))
     band(c, 0.59, 1.0, (112, 178, 96))
     ridge(c, 0.62, [(0, 0.57), (0.3, 0.59), (0.6, 0.57), (1, 0.6)], (112, 178, 96))
@@ -125,9 +146,15 @@ def city(c: Canvas, time: str, v: float) -> None:
     far = mix(SKIES[time][2], (90, 104, 136), 0.45)
     for x0, top in ((0.02, 0.28), (0.2, 0.16), (0.42, 0.22), (0.66, 0.14), (0.84, 0.26)):
         band(c, top, 0.6, far, x0, x0 + 0.13)
-    towers = ((0.0, 0.13, 0.36, (92, 112, 150)), (0.14, 0.1, 0.24, (126, 138, 160)), (0.28, 0.15, 0.4, (156, 120, 110)),
-              (0.47, 0.11, 0.2, (84, 116, 146)), (0.61, 0.14, 0.34, (132, 126, 150)),
-              (0.77, 0.1, 0.24, (108, 130, 150)), (0.89, 0.12, 0.38, (150, 128, 118)))
+    towers = (
+        (0.0, 0.13, 0.36, (92, 112, 150)),
+        (0.14, 0.1, 0.24, (126, 138, 160)),
+        (0.28, 0.15, 0.4, (156, 120, 110)),
+        (0.47, 0.11, 0.2, (84, 116, 146)),
+        (0.61, 0.14, 0.34, (132, 126, 150)),
+        (0.77, 0.1, 0.24, (108, 130, 150)),
+        (0.89, 0.12, 0.38, (150, 128, 118)),
+    )
     for i, (x0, w, top, fill) in enumerate(towers):
         top += 0.03 * ((i + int(v * 5)) % 3)
         band(c, top, 0.6, fill, x0, x0 + w)
@@ -167,8 +194,10 @@ def forest(c: Canvas, time: str, v: float) -> None:
         x = 0.04 + 0.155 * i + 0.03 * v
         band(c, 0.2, 0.6, (92, 116, 84), x - 0.015, x + 0.02)
     for i, x in enumerate((-0.02, 0.2, 0.4, 0.66, 0.84, 1.0)):
-        c.polygon([(x - 0.05, 0.64), (x - 0.028, 0.5), (x - 0.024, 0.1), (x + 0.024, 0.1), (x + 0.028, 0.5),
-                   (x + 0.05, 0.64)], (104, 76, 56) if i % 2 else (88, 64, 50))
+        c.polygon(
+            [(x - 0.05, 0.64), (x - 0.028, 0.5), (x - 0.024, 0.1), (x + 0.024, 0.1), (x + 0.028, 0.5), (x + 0.05, 0.64)],
+            (104, 76, 56) if i % 2 else (88, 64, 50),
+        )
     for i in range(7):
         c.circle(0.0 + 0.17 * i, 0.1 + 0.05 * (i % 2), 0.15, (40, 112, 66) if i % 2 else (52, 130, 72))
     band(c, 0.62, 1.0, (74, 118, 62))
@@ -184,8 +213,17 @@ def playground(c: Canvas, time: str, v: float) -> None:
     round_trees(c, 0.52, (0.06, 0.3, 0.94), 0.1, (110, 180, 110))
     steel = (150, 116, 176)
     for r in (0.15, 0.085):
-        c.line([(0.62 - r, 0.55), (0.62 - r * 0.7, 0.55 - r), (0.62, 0.55 - 1.35 * r), (0.62 + r * 0.7, 0.55 - r),
-                (0.62 + r, 0.55)], 0.013, steel)
+        c.line(
+            [
+                (0.62 - r, 0.55),
+                (0.62 - r * 0.7, 0.55 - r),
+                (0.62, 0.55 - 1.35 * r),
+                (0.62 + r * 0.7, 0.55 - r),
+                (0.62 + r, 0.55),
+            ],
+            0.013,
+            steel,
+        )
     c.line([(0.515, 0.4), (0.725, 0.4)], 0.013, steel)
     c.line([(0.62, 0.55), (0.62, 0.35)], 0.013, steel)
     fence = ((236, 110, 104), (250, 176, 84), (250, 222, 110), (130, 196, 120), (110, 168, 226), (176, 132, 206))
@@ -193,8 +231,11 @@ def playground(c: Canvas, time: str, v: float) -> None:
         band(c, 0.49, 0.575, fence[i % 6], i / 18 + 0.006, (i + 1) / 18 - 0.004)
     band(c, 0.57, 1.0, (246, 208, 156))
     band(c, 0.57, 0.6, (150, 200, 110))
-    for x, y, rx, fill in ((0.2, 0.74, 0.17, (246, 160, 140)), (0.78, 0.72, 0.16, (140, 200, 214)),
-                           (0.52, 0.92, 0.26, (250, 186, 110))):
+    for x, y, rx, fill in (
+        (0.2, 0.74, 0.17, (246, 160, 140)),
+        (0.78, 0.72, 0.16, (140, 200, 214)),
+        (0.52, 0.92, 0.26, (250, 186, 110)),
+    ):
         c.ellipse(x, y, rx, rx * 0.3, fill)
 
 
@@ -275,7 +316,18 @@ def garden(c: Canvas, time: str, v: float) -> None:
 
 
 OUTDOORS: dict[str, Callable[[Canvas, str, float], None]] = {
-    "beach": beach, "park": park, "street": street, "lake": lake, "snow field": snow_field, "mountains": mountains,
-    "desert": desert, "city": city, "farm": farm, "forest": forest, "playground": playground,
-    "sports field": sports_field, "harbor": harbor, "garden": garden,
+    "beach": beach,
+    "park": park,
+    "street": street,
+    "lake": lake,
+    "snow field": snow_field,
+    "mountains": mountains,
+    "desert": desert,
+    "city": city,
+    "farm": farm,
+    "forest": forest,
+    "playground": playground,
+    "sports field": sports_field,
+    "harbor": harbor,
+    "garden": garden,
 }

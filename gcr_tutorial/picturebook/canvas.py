@@ -8,9 +8,9 @@ adult, so a man's feet are at (0, 0) and the top of his head is at (0, -1), and 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Iterator, Sequence
 
 from PIL import Image, ImageDraw
 
@@ -48,7 +48,7 @@ class Canvas:
         self._affine = (side, 0.0, 0.0, side, 0.0, 0.0)
 
     @contextmanager
-    def frame(self, x: float, y: float, scale: float = 1.0, flip: bool = False, angle: float = 0.0) -> Iterator["Canvas"]:
+    def frame(self, x: float, y: float, scale: float = 1.0, flip: bool = False, angle: float = 0.0) -> Iterator[Canvas]:
         """Draw in a local frame placed at (x, y) of the current one; `flip` mirrors left-right, `angle` turns it
         clockwise (radians)."""
         saved = self._affine
@@ -56,8 +56,14 @@ class Canvas:
         cos, sin = math.cos(angle) * scale, math.sin(angle) * scale
         fx = -1.0 if flip else 1.0
         m00, m01, m10, m11 = fx * cos, -fx * sin, sin, cos
-        self._affine = (a * m00 + b * m10, a * m01 + b * m11, c * m00 + d * m10, c * m01 + d * m11,
-                        a * x + b * y + tx, c * x + d * y + ty)
+        self._affine = (
+            a * m00 + b * m10,
+            a * m01 + b * m11,
+            c * m00 + d * m10,
+            c * m01 + d * m11,
+            a * x + b * y + tx,
+            c * x + d * y + ty,
+        )
         try:
             yield self
         finally:
@@ -84,8 +90,9 @@ class Canvas:
         """A filled ellipse with half-axes `rx`, `ry`, turned clockwise by `angle` radians."""
         n = 12 if max(rx, ry) * self._unit < 8 else (20 if max(rx, ry) * self._unit < 40 else 40)
         cos, sin = math.cos(angle), math.sin(angle)
-        self._draw.polygon(self._map([(cx + rx * u * cos - ry * v * sin, cy + rx * u * sin + ry * v * cos)
-                                      for u, v in _circle(n)]), fill=fill)
+        self._draw.polygon(
+            self._map([(cx + rx * u * cos - ry * v * sin, cy + rx * u * sin + ry * v * cos) for u, v in _circle(n)]), fill=fill
+        )
 
     def circle(self, cx: float, cy: float, r: float, fill: Fill) -> None:
         """A filled circle."""
@@ -117,8 +124,9 @@ class Canvas:
                 t2, t3 = t * t, t * t * t
                 w0, w1 = -0.5 * t3 + t2 - 0.5 * t, 1.5 * t3 - 2.5 * t2 + 1
                 w2, w3 = -1.5 * t3 + 2 * t2 + 0.5 * t, 0.5 * t3 - 0.5 * t2
-                smooth.append((w0 * p0[0] + w1 * p1[0] + w2 * p2[0] + w3 * p3[0],
-                               w0 * p0[1] + w1 * p1[1] + w2 * p2[1] + w3 * p3[1]))
+                smooth.append(
+                    (w0 * p0[0] + w1 * p1[0] + w2 * p2[0] + w3 * p3[0], w0 * p0[1] + w1 * p1[1] + w2 * p2[1] + w3 * p3[1])
+                )
         self.polygon(smooth, fill)
 
     def image(self) -> Image.Image:

@@ -81,8 +81,10 @@ class _Writer:
             words = f"{place}, {body} {when} {weather}"
         else:
             words = f"{body} {place} {when} {weather}"
-        return Caption(sentence(words.replace(" ,", ",")),
-                       Meaning(tuple(Mention(**m) for m in self.mentions), tuple(self.relations), **told))
+        return Caption(
+            sentence(words.replace(" ,", ",")),
+            Meaning(tuple(Mention(**m) for m in self.mentions), tuple(self.relations), **told),
+        )
 
     def _choose(self) -> list[Entity]:
         rng, pool = self.rng, list(self.scene.entities)
@@ -197,4 +199,3 @@ class _Writer:
         else:
             words = ("is " if entity.count == 1 else "are ") + participle
         return words.replace("{c}", color)
-

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .scene import Entity, Scene
 from .catalogue import is_in_sky
+from .scene import Entity, Scene
 
 # Distances in page units.
 SIDE, NEXT, DEPTH, UNDER = 0.10, 0.36, 0.04, 0.34
@@ -43,11 +43,16 @@ class Meaning:
 
 def describes(mention: Mention, entity: Entity) -> bool:
     """Whether everything that `mention` tells holds for `entity`."""
-    return (entity.kind in mention.kinds and entity.count == mention.count
-            and mention.color in (None, entity.color) and mention.size in (None, entity.size)
-            and (not mention.poses or entity.pose in mention.poses)
-            and mention.prop_color in (None, entity.prop_color) and mention.hair in (None, entity.hair)
-            and all(any(g in garments and color in (None, c) for g, c in entity.wears) for garments, color in mention.wears))
+    return (
+        entity.kind in mention.kinds
+        and entity.count == mention.count
+        and mention.color in (None, entity.color)
+        and mention.size in (None, entity.size)
+        and (not mention.poses or entity.pose in mention.poses)
+        and mention.prop_color in (None, entity.prop_color)
+        and mention.hair in (None, entity.hair)
+        and all(any(g in garments and color in (None, c) for g, c in entity.wears) for garments, color in mention.wears)
+    )
 
 
 def related(a: Entity, relation: str, b: Entity) -> bool:
@@ -89,7 +94,8 @@ def _assign(scene: Scene, meaning: Meaning, candidates: list[list[int]], chosen:
         if i in chosen:
             continue
         now = chosen + (i,)
-        if all(related(scene.entities[now[a]], r, scene.entities[now[b]])
-               for a, r, b in meaning.relations if max(a, b) == k) and _assign(scene, meaning, candidates, now):
+        if all(
+            related(scene.entities[now[a]], r, scene.entities[now[b]]) for a, r, b in meaning.relations if max(a, b) == k
+        ) and _assign(scene, meaning, candidates, now):
             return True
     return False

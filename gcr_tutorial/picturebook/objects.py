@@ -15,15 +15,20 @@ def ball(c: Canvas, color: RGB, pose: str, v: float) -> None:
     c.circle(0, -0.15, 0.15, tone(color, 0.78))
     c.ellipse(-0.008, -0.16, 0.138, 0.135, color)
     with c.frame(0, -0.155, angle=v * 1.5 - 1.2):
-        c.blob(((-0.135, -0.025), (0, 0.02), (0.135, -0.025), (0.138, 0.02), (0, 0.065), (-0.138, 0.02)),
-               mix(color, WHITE, 0.7) if sum(color) < 600 else shade(color, 0.75))
+        c.blob(
+            ((-0.135, -0.025), (0, 0.02), (0.135, -0.025), (0.138, 0.02), (0, 0.065), (-0.138, 0.02)),
+            mix(color, WHITE, 0.7) if sum(color) < 600 else shade(color, 0.75),
+        )
     c.ellipse(-0.05, -0.225, 0.035, 0.022, (255, 255, 255, 170), -0.5)
 
 
 def basket(c: Canvas, color: RGB, pose: str, v: float) -> None:
     """A wicker basket with a cloth and a handle."""
-    c.line([(0.2 * math.cos(a), -0.24 + 0.2 * math.sin(a)) for a in (3.14, 3.6, 4.1, 4.71, 5.3, 5.8, 6.28)], 0.035,
-           shade(WICKER, 0.8))
+    c.line(
+        [(0.2 * math.cos(a), -0.24 + 0.2 * math.sin(a)) for a in (3.14, 3.6, 4.1, 4.71, 5.3, 5.8, 6.28)],
+        0.035,
+        shade(WICKER, 0.8),
+    )
     c.blob(((-0.22, -0.25), (-0.1, -0.33), (0.06, -0.3), (0.22, -0.25), (0.0, -0.22)), (226, 70, 66))
     c.polygon(((-0.26, -0.26), (0.26, -0.26), (0.2, 0), (-0.2, 0)), WICKER)
     for i, y in enumerate((-0.2, -0.14, -0.08)):
@@ -49,8 +54,9 @@ def suitcase(c: Canvas, color: RGB, pose: str, v: float) -> None:
     c.line(((-0.09, -0.42), (-0.09, -0.5), (0.09, -0.5), (0.09, -0.42)), 0.04, DARK)
     for x in (-0.2, 0.2):
         c.circle(x, -0.02, 0.03, DARK)
-    c.blob(((-0.3, -0.42), (0, -0.44), (0.3, -0.42), (0.32, -0.22), (0.3, -0.03), (0, -0.02), (-0.3, -0.03),
-            (-0.32, -0.22)), color)
+    c.blob(
+        ((-0.3, -0.42), (0, -0.44), (0.3, -0.42), (0.32, -0.22), (0.3, -0.03), (0, -0.02), (-0.3, -0.03), (-0.32, -0.22)), color
+    )
     c.polygon(((-0.31, -0.12), (0.31, -0.12), (0.29, -0.03), (-0.29, -0.03)), tone(color))
     for x in (-0.19, 0.14):
         c.rect(x, -0.43, x + 0.05, -0.025, tone(color, 0.6))
@@ -193,8 +199,9 @@ def trash_can(c: Canvas, color: RGB, pose: str, v: float) -> None:
     """A ribbed bin with a domed lid."""
     c.polygon(((-0.22, -0.54), (0.22, -0.54), (0.17, 0), (-0.17, 0)), color)
     for x in (-0.11, 0.0, 0.11):
-        c.polygon(((x - 0.018, -0.48), (x + 0.018, -0.48), (x * 0.8 + 0.016, -0.05), (x * 0.8 - 0.016, -0.05)),
-                  tone(color, 0.76))
+        c.polygon(
+            ((x - 0.018, -0.48), (x + 0.018, -0.48), (x * 0.8 + 0.016, -0.05), (x * 0.8 - 0.016, -0.05)), tone(color, 0.76)
+        )
     c.half_disc(0, -0.56, 0.23, 0.12, tone(color, 0.88))
     c.rect(-0.25, -0.58, 0.25, -0.52, tone(color, 0.7))
     c.line(((-0.05, -0.67), (0.05, -0.67)), 0.03, tone(color, 0.6))

@@ -76,7 +76,7 @@ def parse(text: str) -> Meaning | None:
     words, at, reader = _tokens(text), 0, _Reader()
     while at < len(words):
         for length in range(min(longest, len(words) - at), 0, -1):
-            entry = table.get(words[at:at + length])
+            entry = table.get(words[at : at + length])
             if entry is not None:
                 break
         else:

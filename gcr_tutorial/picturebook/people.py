@@ -8,8 +8,8 @@ limbs on the right and behind the body.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 from .canvas import RGB, Canvas, Point, mix, shade
 from .poses import Joints
@@ -24,6 +24,7 @@ DARK, WHITE, SHOE = (40, 36, 40), (250, 250, 246), (74, 54, 48)
 @dataclass(frozen=True)
 class Look:
     """Everything that stays the same about a person from activity to activity."""
+
     kind: str  # "man", "woman", "boy", "girl"
     skin: RGB
     hair: RGB
@@ -42,8 +43,10 @@ class Look:
 
 # What hair_style means: kind -> the name of each style
 HAIR_STYLES: dict[str, tuple[str, str, str, str]] = {
-    "man": ("short", "shaggy", "curly", "bald"), "boy": ("short", "shaggy", "curly", "spiky"),
-    "woman": ("bob", "long", "ponytail", "bun"), "girl": ("bob", "long", "pigtails", "bun"),
+    "man": ("short", "shaggy", "curly", "bald"),
+    "boy": ("short", "shaggy", "curly", "spiky"),
+    "woman": ("bob", "long", "ponytail", "bun"),
+    "girl": ("bob", "long", "pigtails", "bun"),
 }
 
 
@@ -74,8 +77,14 @@ def draw_leg(c: Canvas, look: Look, j: Joints, front: bool) -> None:
     angle = j.shoes[1 if front else 0]
     along, up = out * 0.2 * w, -0.05 * w
     cos, sin = math.cos(angle), math.sin(angle)
-    c.ellipse(foot[0] + along * cos - up * sin, foot[1] + along * sin + up * cos, w * 0.66, w * 0.38,
-              SHOE if front else shade(SHOE, 0.8), angle)
+    c.ellipse(
+        foot[0] + along * cos - up * sin,
+        foot[1] + along * sin + up * cos,
+        w * 0.66,
+        w * 0.38,
+        SHOE if front else shade(SHOE, 0.8),
+        angle,
+    )
     if bare:
         c.line((knee, foot), w * 0.66, skin)
         c.line((root, knee), w * 0.8, skin)
@@ -97,10 +106,20 @@ def _skirt(c: Canvas, j: Joints, color: RGB, reach: float, flare: float) -> None
         c.line(((x, y), right), j.body.leg_width * 1.25, color)
         c.line(((x, y), left), j.body.leg_width * 1.25, color)
         return
-    c.polygon(((x - w, y - 0.1), (x + w, y - 0.1), (right[0] + flare, right[1]), ((right[0] + left[0]) / 2, 0.02 +
-              max(left[1], right[1])), (left[0] - flare, left[1])), color)
-    c.polygon(((x + 0.3 * w, y - 0.06), (x + w, y - 0.1), (right[0] + flare, right[1]), (right[0], right[1] + 0.01)),
-              shade(color, 0.86))
+    c.polygon(
+        (
+            (x - w, y - 0.1),
+            (x + w, y - 0.1),
+            (right[0] + flare, right[1]),
+            ((right[0] + left[0]) / 2, 0.02 + max(left[1], right[1])),
+            (left[0] - flare, left[1]),
+        ),
+        color,
+    )
+    c.polygon(
+        ((x + 0.3 * w, y - 0.06), (x + w, y - 0.1), (right[0] + flare, right[1]), (right[0], right[1] + 0.01)),
+        shade(color, 0.86),
+    )
 
 
 def draw_torso(c: Canvas, look: Look, j: Joints) -> None:
@@ -119,15 +138,27 @@ def draw_torso(c: Canvas, look: Look, j: Joints) -> None:
     if look.top in ("dress", "coat"):
         _skirt(c, j, color, 1.2 if look.top == "dress" else 1.15, 0.09 if look.top == "dress" else 0.06)
     low = 0.02 if look.top in ("sweater", "jacket") else 0.1
-    c.polygon((at(low, -max(pw, ww * 0.95)), at(0.45, -ww), at(0.86, -sw), at(1.0, -sw * 0.78), at(1.08, -sw * 0.3),
-               at(1.08, sw * 0.3), at(1.0, sw * 0.78), at(0.86, sw), at(0.45, ww), at(low, max(pw, ww * 0.95))), color)
+    c.polygon(
+        (
+            at(low, -max(pw, ww * 0.95)),
+            at(0.45, -ww),
+            at(0.86, -sw),
+            at(1.0, -sw * 0.78),
+            at(1.08, -sw * 0.3),
+            at(1.08, sw * 0.3),
+            at(1.0, sw * 0.78),
+            at(0.86, sw),
+            at(0.45, ww),
+            at(low, max(pw, ww * 0.95)),
+        ),
+        color,
+    )
     s = 0.25 * sw * j.turn
     if look.top == "sweater":
         c.polygon((at(0.02, -pw), at(0.16, -pw * 1.02), at(0.16, pw * 1.02), at(0.02, pw)), shade(color, 0.72))
         c.line((at(1.0, -sw * 0.35), at(1.0, sw * 0.35)), 0.045, shade(color, 0.72))
     elif look.top == "jacket":
-        c.polygon((at(1.05, s - sw * 0.38), at(0.02, s - sw * 0.14), at(0.02, s + sw * 0.14), at(1.05, s + sw * 0.38)),
-                  WHITE)
+        c.polygon((at(1.05, s - sw * 0.38), at(0.02, s - sw * 0.14), at(0.02, s + sw * 0.14), at(1.05, s + sw * 0.38)), WHITE)
         c.polygon((at(1.05, s + sw * 0.34), at(0.6, s + sw * 0.24), at(0.85, s + sw * 0.62)), shade(color, 0.72))
         c.polygon((at(1.05, s - sw * 0.34), at(0.6, s - sw * 0.24), at(0.85, s - sw * 0.62)), shade(color, 0.72))
     elif look.top == "coat":
@@ -171,8 +202,23 @@ def _hair_front(c: Canvas, look: Look, style: str, x: float, y: float, r: float,
         for dx, dy in ((-0.95, -0.3), (-0.7, -0.85), (0, -1.08), (0.68, -0.82), (0.92, -0.32)):
             c.circle(x + dx * r, y + dy * r, 0.4 * r, color)
     elif style in ("spiky", "shaggy"):
-        c.polygon([(x + dx * r, y + dy * r) for dx, dy in ((-1.05, -0.5), (-0.95, -1.1), (-0.5, -1.0), (-0.3, -1.4),
-                   (0.1, -1.08), (0.5, -1.35), (0.6, -0.95), (1.05, -0.95), (0.95, -0.3))], color)
+        c.polygon(
+            [
+                (x + dx * r, y + dy * r)
+                for dx, dy in (
+                    (-1.05, -0.5),
+                    (-0.95, -1.1),
+                    (-0.5, -1.0),
+                    (-0.3, -1.4),
+                    (0.1, -1.08),
+                    (0.5, -1.35),
+                    (0.6, -0.95),
+                    (1.05, -0.95),
+                    (0.95, -0.3),
+                )
+            ],
+            color,
+        )
 
 
 def _hat(c: Canvas, look: Look, x: float, y: float, r: float) -> None:

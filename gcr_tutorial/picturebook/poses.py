@@ -13,6 +13,7 @@ SOLE = 0.04  # from the ankle to the ground
 
 class Body(NamedTuple):
     """The proportions of a kind, in its own height; `scale` is that height in adult heights."""
+
     scale: float
     head: float  # radius
     torso: float  # from hip to shoulder
@@ -37,6 +38,7 @@ Limb = tuple[float, float, int]  # where the hand or foot is, from shoulder or h
 @dataclass(frozen=True)
 class Pose:
     """Where the limbs are. The lowest of feet and seat rests on the ground, raised by `lift`."""
+
     arm_back: Limb = (0.22, 0.95, -1)
     arm_front: Limb = (-0.22, 0.95, 1)
     leg_back: Limb = (0.05, 1.0, -1)
@@ -51,6 +53,7 @@ class Pose:
 
 class Joints(NamedTuple):
     """A pose worked out for a kind, in its own height."""
+
     body: Body
     turn: float
     asleep: bool
@@ -90,14 +93,27 @@ def solve(kind: str, pose: Pose) -> Joints:
     """The joints of `pose` for a `kind` of person."""
     b = BODIES[kind]
     narrow = 1 - 0.55 * pose.turn
-    low = max(b.leg * pose.leg_back[1] / max(1.0, math.hypot(*pose.leg_back[:2])),
-              b.leg * pose.leg_front[1] / max(1.0, math.hypot(*pose.leg_front[:2])), b.leg_width * 0.5 - SOLE)
+    low = max(
+        b.leg * pose.leg_back[1] / max(1.0, math.hypot(*pose.leg_back[:2])),
+        b.leg * pose.leg_front[1] / max(1.0, math.hypot(*pose.leg_front[:2])),
+        b.leg_width * 0.5 - SOLE,
+    )
     hip = (pose.sway, 0.75 * b.torso if pose.swims else -low - SOLE - pose.lift)
-    shoulder = (hip[0] + pose.lean, hip[1] - math.sqrt(max(0.01, b.torso ** 2 - pose.lean ** 2)))
+    shoulder = (hip[0] + pose.lean, hip[1] - math.sqrt(max(0.01, b.torso**2 - pose.lean**2)))
     head = (shoulder[0] + 0.35 * pose.lean + 0.02 * pose.turn, shoulder[1] - b.head - 0.03)
     dx, dh, dy = (b.shoulder - 0.35 * b.arm_width) * narrow, 0.5 * b.hips * narrow, 0.3 * b.arm_width
     legs = (_bend((hip[0] + dh, hip[1]), pose.leg_back, b.leg), _bend((hip[0] - dh, hip[1]), pose.leg_front, b.leg))
     shoes = tuple(max(-1.4, min(1.4, math.atan2(e[1] - k[1], e[0] - k[0]) - math.pi / 2)) for _, k, e in legs)
-    return Joints(b, pose.turn, pose.asleep, pose.swims, hip, shoulder, head,
-                  _bend((shoulder[0] + dx, shoulder[1] + dy), pose.arm_back, b.arm),
-                  _bend((shoulder[0] - dx, shoulder[1] + dy), pose.arm_front, b.arm), *legs, shoes)
+    return Joints(
+        b,
+        pose.turn,
+        pose.asleep,
+        pose.swims,
+        hip,
+        shoulder,
+        head,
+        _bend((shoulder[0] + dx, shoulder[1] + dy), pose.arm_back, b.arm),
+        _bend((shoulder[0] - dx, shoulder[1] + dy), pose.arm_front, b.arm),
+        *legs,
+        shoes,
+    )

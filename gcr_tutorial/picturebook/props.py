@@ -25,8 +25,7 @@ def kite(c: Canvas, j: Joints, color: RGB, v: float) -> None:
     tail = ((x - 0.02, y + 0.34), (x + 0.07, y + 0.46), (x - 0.02, y + 0.57), (x + 0.07, y + 0.68))
     c.line(tail, 0.018, shade(color, 0.7), caps=False)
     for px, py in tail[1:]:
-        c.polygon(((px - 0.06, py - 0.03), (px + 0.06, py + 0.03), (px + 0.06, py - 0.03), (px - 0.06, py + 0.03)),
-                  color)
+        c.polygon(((px - 0.06, py - 0.03), (px + 0.06, py + 0.03), (px + 0.06, py - 0.03), (px - 0.06, py + 0.03)), color)
     top, right, low, left = (x + 0.04, y - 0.36), (x + 0.28, y - 0.06), (x - 0.02, y + 0.34), (x - 0.26, y - 0.1)
     c.polygon((top, right, low, left), color)
     c.polygon((top, right, (x, y - 0.08)), shade(color, 0.84))
@@ -60,8 +59,10 @@ def kicked_ball(c: Canvas, j: Joints, color: RGB, v: float) -> None:
 def book(c: Canvas, j: Joints, color: RGB, v: float) -> None:
     """An open book, seen from the cover."""
     x, y = j.hand_back[0] + 0.02, j.hand_back[1] - 0.04
-    c.polygon(((x - 0.22, y - 0.19), (x, y - 0.13), (x + 0.22, y - 0.19), (x + 0.2, y + 0.09), (x, y + 0.14),
-               (x - 0.2, y + 0.09)), WHITE)
+    c.polygon(
+        ((x - 0.22, y - 0.19), (x, y - 0.13), (x + 0.22, y - 0.19), (x + 0.2, y + 0.09), (x, y + 0.14), (x - 0.2, y + 0.09)),
+        WHITE,
+    )
     c.polygon(((x - 0.25, y - 0.15), (x, y - 0.09), (x, y + 0.17), (x - 0.25, y + 0.11)), color)
     c.polygon(((x + 0.25, y - 0.15), (x, y - 0.09), (x, y + 0.17), (x + 0.25, y + 0.11)), shade(color, 0.82))
 
@@ -183,8 +184,7 @@ def shovel(c: Canvas, j: Joints, color: RGB, v: float) -> None:
     (x0, y0), (x1, y1) = j.hand_front, j.hand_back
     c.line(((x0 - 0.06, y0 - 0.08), (x1 + 0.12, y1 + 0.16)), 0.04, LIGHT_WOOD)
     x, y = x1 + 0.17, y1 + 0.22
-    c.polygon(((x - 0.12, y - 0.01), (x + 0.03, y - 0.13), (x + 0.15, y + 0.02), (x + 0.13, y + 0.13), (x, y + 0.12)),
-              STEEL)
+    c.polygon(((x - 0.12, y - 0.01), (x + 0.03, y - 0.13), (x + 0.15, y + 0.02), (x + 0.13, y + 0.13), (x, y + 0.12)), STEEL)
 
 
 def watering_can(c: Canvas, j: Joints, color: RGB, v: float) -> None:

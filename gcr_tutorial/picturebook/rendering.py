@@ -44,7 +44,17 @@ def look(person: Entity) -> Look:
     top = next((g for g in worn if g in ("shirt", "sweater", "jacket", "coat", "dress")), "shirt")
     bottom = next((g for g in worn if g in ("pants", "shorts", "skirt")), "pants")
     hat = next((g for g in worn if g in ("cap", "hat", "winter hat", "helmet")), None)
-    return Look(kind=person.kind, skin=SKINS[person.skin], hair=HAIRS[person.hair or "brown"], hair_style=person.hair_style,
-                top=top, top_color=COLORS[worn.get(top, "gray")], bottom=bottom, bottom_color=COLORS[worn.get(bottom, "gray")],
-                hat=hat, hat_color=COLORS[worn[hat]] if hat else None,
-                glasses="glasses" in person.extras, beard="beard" in person.extras)
+    return Look(
+        kind=person.kind,
+        skin=SKINS[person.skin],
+        hair=HAIRS[person.hair or "brown"],
+        hair_style=person.hair_style,
+        top=top,
+        top_color=COLORS[worn.get(top, "gray")],
+        bottom=bottom,
+        bottom_color=COLORS[worn.get(bottom, "gray")],
+        hat=hat,
+        hat_color=COLORS[worn[hat]] if hat else None,
+        glasses="glasses" in person.extras,
+        beard="beard" in person.extras,
+    )

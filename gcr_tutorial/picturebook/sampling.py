@@ -124,9 +124,11 @@ class _Sampler:
         behind, front = (a, b) if self._depth(a) < self._depth(b) else (b, a)
         if behind.is_person and front.is_person and abs(a.x - b.x) < 0.13:
             return False
-        return (hidden_share(core(behind), core(front)) <= MAX_HIDDEN
-                and hidden_share(bounds(behind), core(front)) <= MAX_HIDDEN + 0.1
-                and hidden_share(core(behind), bounds(front)) <= 2 * MAX_HIDDEN)
+        return (
+            hidden_share(core(behind), core(front)) <= MAX_HIDDEN
+            and hidden_share(bounds(behind), core(front)) <= MAX_HIDDEN + 0.1
+            and hidden_share(core(behind), bounds(front)) <= 2 * MAX_HIDDEN
+        )
 
     def _thing(self, kind: str, row: str, toward_back: float) -> Entity:
         rng, thing = self.rng, THINGS[kind]
@@ -146,8 +148,18 @@ class _Sampler:
         if size != "big" and row != "back":  # keep it large enough to be seen
             scale = max(scale, 0.15 / thing.height if size == "small" else 0.19 / thing.height)
         scale = min(scale, 0.56 / (thing.width * (1 + 1.05 * (count - 1))), (y - 0.02) / thing.height)
-        return Entity(kind, 0.5, round(y, 4), round(scale, 4), color=rng.choice(thing.colors) if thing.colors else None,
-                      size=size, count=count, pose=rng.choice(thing.poses), flip=rng.random() < 0.5, v=round(rng.random(), 3))
+        return Entity(
+            kind,
+            0.5,
+            round(y, 4),
+            round(scale, 4),
+            color=rng.choice(thing.colors) if thing.colors else None,
+            size=size,
+            count=count,
+            pose=rng.choice(thing.poses),
+            flip=rng.random() < 0.5,
+            v=round(rng.random(), 3),
+        )
 
     def _person(self) -> Entity | None:
         rng, kind = self.rng, self.rng.choice(PEOPLE)
@@ -169,16 +181,33 @@ class _Sampler:
         if kind == "man" and style == 3:
             hair = None  # bald
         extras = tuple(x for x, p in (("glasses", 0.12), ("beard", 0.3 if kind == "man" else 0.0)) if rng.random() < p)
-        return Entity(kind, 0.5, round(y, 4), round(scale, 4), pose=activity, wears=wears, hair=hair,
-                      prop_color=rng.choice(world.CLOTHES_COLORS) if prop else None, skin=rng.randrange(len(SKINS)),
-                      hair_style=style, extras=extras, flip=rng.random() < 0.5, v=round(rng.random(), 3))
+        return Entity(
+            kind,
+            0.5,
+            round(y, 4),
+            round(scale, 4),
+            pose=activity,
+            wears=wears,
+            hair=hair,
+            prop_color=rng.choice(world.CLOTHES_COLORS) if prop else None,
+            skin=rng.randrange(len(SKINS)),
+            hair_style=style,
+            extras=extras,
+            flip=rng.random() < 0.5,
+            v=round(rng.random(), 3),
+        )
 
     def _activities(self, kind: str) -> list[str]:
         """What a person of this kind can do here."""
         indoor, water = self.setting.indoor, self.setting.water
-        return [a for a, what in ACTIVITIES.items()
-                if kind in what.kinds and self.name in world.ONLY_IN.get(a, (self.name,))
-                and (not indoor or a in world.INDOOR_ACTIVITIES) and (water or a not in world.ON_WATER)]
+        return [
+            a
+            for a, what in ACTIVITIES.items()
+            if kind in what.kinds
+            and self.name in world.ONLY_IN.get(a, (self.name,))
+            and (not indoor or a in world.INDOOR_ACTIVITIES)
+            and (water or a not in world.ON_WATER)
+        ]
 
     def _clothes(self, kind: str, activity: str) -> tuple[tuple[str, str], ...]:
         """What is worn and can be seen: (garment, colour), top first."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Callable
 
 from PIL import Image, ImageDraw
 
@@ -47,8 +47,16 @@ def _window(c: Canvas, x0: float, y0: float, x1: float, y1: float, time: str) ->
 def _curtains(c: Canvas, x0: float, y0: float, x1: float, y1: float, fill: RGB) -> None:
     """A pair of gathered curtains on a rod around a window."""
     for edge, s in ((x0 - 0.03, 1), (x1 + 0.03, -1)):
-        c.polygon([(edge - 0.03 * s, y0), (edge + 0.08 * s, y0), (edge + 0.025 * s, (y0 + y1) / 2),
-                   (edge + 0.04 * s, y1), (edge - 0.03 * s, y1)], fill)
+        c.polygon(
+            [
+                (edge - 0.03 * s, y0),
+                (edge + 0.08 * s, y0),
+                (edge + 0.025 * s, (y0 + y1) / 2),
+                (edge + 0.04 * s, y1),
+                (edge - 0.03 * s, y1),
+            ],
+            fill,
+        )
     c.line([(x0 - 0.08, y0), (x1 + 0.08, y0)], 0.014, (134, 98, 66))
 
 
@@ -107,8 +115,10 @@ def _kitchen(c: Canvas, time: str, v: float) -> None:
         for i in range(-1, 6):
             u = 0.2 * (i + 0.5 * (row % 2)) - 0.5
             k0, k1 = 1 + 2.2 * (y0 - 0.64), 1 + 2.2 * (y1 - 0.64)
-            c.polygon([(0.5 + u * k0, y0), (0.5 + (u + 0.1) * k0, y0), (0.5 + (u + 0.1) * k1, y1), (0.5 + u * k1, y1)],
-                      (190, 204, 206))
+            c.polygon(
+                [(0.5 + u * k0, y0), (0.5 + (u + 0.1) * k0, y0), (0.5 + (u + 0.1) * k1, y1), (0.5 + u * k1, y1)],
+                (190, 204, 206),
+            )
 
 
 def _bedroom(c: Canvas, time: str, v: float) -> None:
@@ -129,8 +139,9 @@ def _bedroom(c: Canvas, time: str, v: float) -> None:
     band(c, 0.44, 0.66, (150, 104, 70), 0.48, 0.52)
     band(c, 0.47, 0.56, (240, 242, 252), 0.085, 0.3)
     c.ellipse(0.145, 0.46, 0.062, 0.042, (255, 255, 255))
-    c.blob([(0.21, 0.58), (0.22, 0.45), (0.28, 0.435), (0.4, 0.445), (0.475, 0.47), (0.48, 0.585), (0.33, 0.59)],
-           (104, 136, 206))
+    c.blob(
+        [(0.21, 0.58), (0.22, 0.45), (0.28, 0.435), (0.4, 0.445), (0.475, 0.47), (0.48, 0.585), (0.33, 0.59)], (104, 136, 206)
+    )
     band(c, 0.45, 0.585, (236, 226, 140), 0.255, 0.285)
     band(c, 0.45, 0.585, (236, 226, 140), 0.36, 0.39)
     band(c, 0.52, 0.63, (170, 122, 82), 0.88, 0.99)
@@ -166,7 +177,11 @@ def _classroom(c: Canvas, time: str, v: float) -> None:
 
 
 _ROOMS: dict[str, Callable[[Canvas, str, float], None]] = {
-    "living room": _living_room, "kitchen": _kitchen, "bedroom": _bedroom, "classroom": _classroom}
+    "living room": _living_room,
+    "kitchen": _kitchen,
+    "bedroom": _bedroom,
+    "classroom": _classroom,
+}
 
 _SNOWY = ("clear", "rain", "snow")
 SETTINGS: dict[str, Setting] = {
@@ -184,8 +199,10 @@ SETTINGS: dict[str, Setting] = {
     "sports field": Setting(OUTDOORS["sports field"], 0.58, (0.66, 0.95)),
     "harbor": Setting(OUTDOORS["harbor"], 0.53, (0.82, 0.96), water=(0.58, 0.74)),
     "garden": Setting(OUTDOORS["garden"], 0.57, (0.68, 0.95), weathers=_SNOWY),
-    **{name: Setting(paint, 0.61, (0.69, 0.95), indoor=True, times=("day", "night"), weathers=("clear",))
-       for name, paint in _ROOMS.items()},
+    **{
+        name: Setting(paint, 0.61, (0.69, 0.95), indoor=True, times=("day", "night"), weathers=("clear",))
+        for name, paint in _ROOMS.items()
+    },
 }
 
 

@@ -27,8 +27,13 @@ def save(trie: TrieIndex, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     arrays = _arrays(trie)
     save_file(arrays, folder / f"{ARRAYS}.writing")
-    facts = {"version": FORMAT_VERSION, "depth": trie.depth, "end_id": trie.end_id,
-             "next_position": trie.next_position, "crc32": _checksum(arrays)}
+    facts = {
+        "version": FORMAT_VERSION,
+        "depth": trie.depth,
+        "end_id": trie.end_id,
+        "next_position": trie.next_position,
+        "crc32": _checksum(arrays),
+    }
     (folder / f"{FACTS}.writing").write_text(json.dumps(facts, indent=1), encoding="utf-8")
     for name in (ARRAYS, FACTS):
         os.replace(folder / f"{name}.writing", folder / name)
@@ -45,8 +50,14 @@ def load(cls: type[TrieIndex], folder: Path, mmap: bool) -> TrieIndex:
             raise ValueError(f"format {facts['version']}, this package reads {FORMAT_VERSION}")
         arrays = _mapped(folder / ARRAYS) if mmap else load_file(folder / ARRAYS)
         trie = cls(
-            arrays["alphabet"], arrays["codes"], arrays["starts"], Marks.from_words(arrays["inner"]),
-            Marks.from_words(arrays["ends"]), arrays["positions"], facts["depth"], facts["end_id"],
+            arrays["alphabet"],
+            arrays["codes"],
+            arrays["starts"],
+            Marks.from_words(arrays["inner"]),
+            Marks.from_words(arrays["ends"]),
+            arrays["positions"],
+            facts["depth"],
+            facts["end_id"],
             facts["next_position"],
         )
         sound = facts["crc32"] == _checksum(_arrays(trie)) and is_sound(trie)
@@ -88,8 +99,14 @@ def is_sound(trie: TrieIndex) -> bool:
 
 def _arrays(trie: TrieIndex) -> dict[str, np.ndarray]:
     """What is stored; the counts of `Marks` follow from their words."""
-    return {"alphabet": trie.alphabet, "codes": trie.codes, "starts": trie.starts, "inner": trie.inner.words,
-            "ends": trie.ends.words, "positions": trie.positions}
+    return {
+        "alphabet": trie.alphabet,
+        "codes": trie.codes,
+        "starts": trie.starts,
+        "inner": trie.inner.words,
+        "ends": trie.ends.words,
+        "positions": trie.positions,
+    }
 
 
 def _checksum(arrays: dict[str, np.ndarray]) -> int:
@@ -104,5 +121,6 @@ def _mapped(path: Path) -> dict[str, np.ndarray]:
     content = np.memmap(path, dtype=np.uint8, mode="r").view(np.ndarray)
     start = 8 + int(content[:8].view("<u8")[0])
     header = json.loads(content[8:start].tobytes())
-    return {name: content[start:][slice(*entry["data_offsets"])].view(_DTYPES[entry["dtype"]])
-            for name, entry in header.items()}
+    return {
+        name: content[start:][slice(*entry["data_offsets"])].view(_DTYPES[entry["dtype"]]) for name, entry in header.items()
+    }

@@ -87,8 +87,10 @@ class TrieIndex:
             return self
         batch = from_sequences(sequences, keep_first)
         if batch.end_id != self.end_id:
-            raise ValueError(f"the batch ends in token {batch.end_id}, this trie's identifiers in {self.end_id}: close "
-                             "every identifier with the same end-of-identifier token")
+            raise ValueError(
+                f"the batch ends in token {batch.end_id}, this trie's identifiers in {self.end_id}: close "
+                "every identifier with the same end-of-identifier token"
+            )
         return self._packed(merged(self._spelled_out(), batch, keep_first))
 
     def without(self, positions: Collection[int] | np.ndarray) -> TrieIndex:
@@ -108,17 +110,29 @@ class TrieIndex:
         children = np.bincount(nodes.parents, minlength=len(nodes.ends))
         starts = np.append(0, np.cumsum(children[children > 0]))
         return cls(
-            alphabet.astype(np.int32 if alphabet[-1] < 2**31 else np.int64), codes,
-            starts.astype(_smallest(int(starts[-1]))), Marks.of(children > 0), Marks.of(nodes.ends),
-            nodes.positions.astype(_smallest(nodes.next_position)), len(nodes.levels) - 1, nodes.end_id,
+            alphabet.astype(np.int32 if alphabet[-1] < 2**31 else np.int64),
+            codes,
+            starts.astype(_smallest(int(starts[-1]))),
+            Marks.of(children > 0),
+            Marks.of(nodes.ends),
+            nodes.positions.astype(_smallest(nodes.next_position)),
+            len(nodes.levels) - 1,
+            nodes.end_id,
             nodes.next_position,
         )
 
     def _spelled_out(self) -> Nodes:
         levels = [*self.level_starts(), self.num_prefixes]
-        return Nodes(self.alphabet.astype(np.int64), self.edge_parents(), self.codes,
-                     self.ends.flags(self.num_prefixes), self.positions.astype(np.int64), levels, self.end_id,
-                     self.next_position)
+        return Nodes(
+            self.alphabet.astype(np.int64),
+            self.edge_parents(),
+            self.codes,
+            self.ends.flags(self.num_prefixes),
+            self.positions.astype(np.int64),
+            levels,
+            self.end_id,
+            self.next_position,
+        )
 
     def edge_parents(self) -> np.ndarray:
         """(P - 1,) int64, the node that each edge starts from."""

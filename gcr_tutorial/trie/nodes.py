@@ -75,11 +75,14 @@ def merged(old: Nodes, new: Nodes, keep_first: bool) -> Nodes:
     numbers = [np.zeros(len(trie.ends), dtype=np.int64) for trie in (old, new)]  # node -> node of the merged trie
     levels, parents, merged_codes = [0, 1], [], []
     for depth in range(1, max(len(old.levels), len(new.levels)) - 1):
-        spans = [slice(*trie.levels[depth : depth + 2]) if depth + 1 < len(trie.levels) else slice(0, 0)
-                 for trie in (old, new)]
+        spans = [slice(*trie.levels[depth : depth + 2]) if depth + 1 < len(trie.levels) else slice(0, 0) for trie in (old, new)]
         edges = [slice(max(span.start - 1, 0), max(span.stop - 1, 0)) for span in spans]  # node n: edge n - 1
-        keys = np.concatenate([number[trie.parents[edge]] * len(alphabet) + code[edge]
-                               for trie, number, code, edge in zip((old, new), numbers, codes, edges)])
+        keys = np.concatenate(
+            [
+                number[trie.parents[edge]] * len(alphabet) + code[edge]
+                for trie, number, code, edge in zip((old, new), numbers, codes, edges)
+            ]
+        )
         order = np.argsort(keys, kind="stable")  # two ascending runs, which a stable sort merges in linear time
         keys = keys[order]
         fresh = np.append(True, keys[1:] != keys[:-1])
@@ -98,12 +101,22 @@ def merged(old: Nodes, new: Nodes, keep_first: bool) -> Nodes:
     clash = holder[at[1]] >= 0
     if clash.any() and not keep_first:
         i = int(np.where(clash, new.positions, new.next_position).argmin())
-        raise ValueError(f"sequence {int(new.positions[i])} of the batch is the identifier that position "
-                         f"{int(holder[at[1][i]])} already has: identifiers must be unique")
+        raise ValueError(
+            f"sequence {int(new.positions[i])} of the batch is the identifier that position "
+            f"{int(holder[at[1][i]])} already has: identifiers must be unique"
+        )
     holder[at[1][~clash]] = new.positions[~clash] + old.next_position
     ends = holder >= 0
-    return Nodes(alphabet, _joined(parents), _joined(merged_codes), ends, holder[ends], levels, old.end_id,
-                 old.next_position + new.next_position)
+    return Nodes(
+        alphabet,
+        _joined(parents),
+        _joined(merged_codes),
+        ends,
+        holder[ends],
+        levels,
+        old.end_id,
+        old.next_position + new.next_position,
+    )
 
 
 def remaining(trie: Nodes, removed: Collection[int] | np.ndarray) -> Nodes:
@@ -127,8 +140,16 @@ def remaining(trie: Nodes, removed: Collection[int] | np.ndarray) -> Nodes:
     number = np.cumsum(keep) - 1  # old node -> new node
     edges = np.flatnonzero(keep[1:])
     levels = np.unique([0, *(int(number[stop - 1]) + 1 for stop in trie.levels[1:])]).tolist()  # empty ones drop out
-    return Nodes(trie.alphabet, number[trie.parents[edges]], trie.codes[edges], ends[keep], trie.positions[stays],
-                 levels, trie.end_id, trie.next_position)
+    return Nodes(
+        trie.alphabet,
+        number[trie.parents[edges]],
+        trie.codes[edges],
+        ends[keep],
+        trie.positions[stays],
+        levels,
+        trie.end_id,
+        trie.next_position,
+    )
 
 
 def _flatten(sequences: Sequence[Sequence[int]] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -156,14 +177,17 @@ def _end_token(flat: np.ndarray, lengths: np.ndarray) -> int:
     end_id = int(last[0])
     if (last != end_id).any():
         i = int((last != end_id).argmax())
-        raise ValueError(f"sequence {i} ends in token {int(last[i])}, the first one in {end_id}: close every "
-                         "identifier with the same end-of-identifier token")
+        raise ValueError(
+            f"sequence {i} ends in token {int(last[i])}, the first one in {end_id}: close every "
+            "identifier with the same end-of-identifier token"
+        )
     inner = flat == end_id
     inner[stops - 1] = False
     if inner.any():
         i = int(np.searchsorted(stops, inner.argmax(), side="right"))
-        raise ValueError(f"sequence {i} has the end-of-identifier token {end_id} before its end: use a token that no "
-                         "identifier contains")
+        raise ValueError(
+            f"sequence {i} has the end-of-identifier token {end_id} before its end: use a token that no identifier contains"
+        )
     if flat.min() < 0:
         i = int(np.searchsorted(stops, (flat < 0).argmax(), side="right"))
         raise ValueError(f"sequence {i} has a negative token id")
