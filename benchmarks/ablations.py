@@ -34,17 +34,19 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # works without installing, too
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
-from gcr_tutorial.ablation_plots import ablation_figure  # noqa: E402
-from gcr_tutorial.backbone import load_backbone  # noqa: E402
-from gcr_tutorial.clip_baseline import embed_images, embed_texts, load_clip  # noqa: E402
-from gcr_tutorial.comparison import finished  # noqa: E402
-from gcr_tutorial.corpus import ImageCaptionCorpus, RetrievalTask, make_task  # noqa: E402
-from gcr_tutorial.feature_cache import cached_features  # noqa: E402
-from gcr_tutorial.files import write_text  # noqa: E402
-from gcr_tutorial.pipeline import pictures, run, write_pseudo_queries  # noqa: E402
-from gcr_tutorial.presets import Preset, data_dir, get_preset  # noqa: E402
-from gcr_tutorial.provenance import settings_of  # noqa: E402
-from gcr_tutorial.pseudo_queries import keep_agreeing  # noqa: E402
+from gcr_tutorial.config import Preset, get_preset
+from gcr_tutorial.data.corpus import ImageCaptionCorpus
+from gcr_tutorial.data.task import RetrievalTask, make_task
+from gcr_tutorial.experiments.comparison import finished
+from gcr_tutorial.experiments.pipeline import pictures, run, write_pseudo_queries
+from gcr_tutorial.experiments.settings import settings_of
+from gcr_tutorial.files import write_text
+from gcr_tutorial.models.clip import embed_images, embed_texts, load_clip
+from gcr_tutorial.models.feature_cache import cached_features
+from gcr_tutorial.models.loading import load_backbone
+from gcr_tutorial.paths import data_dir
+from gcr_tutorial.training.pseudo_queries import filter_by_clip_score
+from gcr_tutorial.viz.ablations import ablation_figure
 
 AS_IS, FEW = "as it is", 10  # pseudo-queries an image where their truth is varied
 UNFILTERED = "not chosen by CLIP"  # pseudo-queries drawn at random from the sampled ones
@@ -64,7 +66,7 @@ RECALLS = ("R@1", "R@5", "R@10")
 def variant_preset(name: str, preset: Preset) -> Preset:
     """The preset `tiny` with what `name` changes."""
     changed = {"no memorize step": {"memorize_epochs": 0}, "joint schedule": {"schedule": "joint"}}.get(name, {})
-    preset = replace(preset, recipe=replace(preset.recipe, **changed))
+    preset = replace(preset, training=replace(preset.training, **changed))
     count = 0 if name == "no pseudo-queries" else FEW if name in TRUTHS else COUNTS.get(name, preset.pseudo_queries)
     return replace(preset, pseudo_queries=count)
 
@@ -79,7 +81,7 @@ def sampled(corpus: ImageCaptionCorpus, task: RetrievalTask, preset: Preset, see
     features = cached_features(backbone, pictures(corpus, task.memorize, preset.image_size), preset.feature_batch)
     found = write_pseudo_queries(backbone, features, task, row_of, preset, seed, lambda line: None)
     images = embed_images(clip, pictures(corpus, task.uncaptioned, preset.image_size))
-    ranked = keep_agreeing(found, images, lambda texts: embed_texts(clip, texts), preset.pseudo_samples)
+    ranked = filter_by_clip_score(found, images, lambda texts: embed_texts(clip, texts), preset.pseudo_samples)
     write_text(store, json.dumps(ranked))
     return ranked
 
@@ -100,8 +102,8 @@ def what_all_learn(quick: bool) -> tuple[Preset, ImageCaptionCorpus]:
     """The preset that every variant changes, and the pictures."""
     preset = get_preset("tiny")
     if quick:
-        few = replace(preset.recipe, least_steps=0, memorize_epochs=1, retrieve_epochs=1)
-        preset = replace(preset, recipe=few, n_train=40, n_test=20, pseudo_samples=12, pseudo_queries=10)
+        few = replace(preset.training, least_steps=0, memorize_epochs=1, retrieve_epochs=1)
+        preset = replace(preset, training=few, n_train=40, n_test=20, pseudo_samples=12, pseudo_queries=10)
     return preset, ImageCaptionCorpus.from_picturebook(preset.n_train, preset.n_val, preset.n_test)
 
 

@@ -27,16 +27,16 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # works without installing, too
 
-import PIL  # noqa: E402
-import psutil  # noqa: E402
-from _machine import machine  # noqa: E402  (beside this script)
-from PIL import Image  # noqa: E402
+import PIL
+import psutil
+from _machine import machine
+from PIL import Image
 
-from gcr_tutorial.corpus import ImageCaptionCorpus  # noqa: E402
-from gcr_tutorial.doctor import usable_cores  # noqa: E402
-from gcr_tutorial.files import write_text  # noqa: E402
-from gcr_tutorial.picture_loader import load_pictures  # noqa: E402
-from gcr_tutorial.picturebook import render, sample_scene, scene_seed  # noqa: E402
+from gcr_tutorial.data.corpus import ImageCaptionCorpus
+from gcr_tutorial.data.loading import load_pictures
+from gcr_tutorial.doctor import usable_cores
+from gcr_tutorial.files import write_text
+from gcr_tutorial.picturebook import render, sample_scene, scene_seed
 
 RESULTS = ROOT / "benchmarks" / "results"
 SIZES = {"Picturebook": 96, "JPEG files": 512}  # pixels a side

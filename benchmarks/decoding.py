@@ -27,26 +27,27 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # works without installing, too
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-import transformers  # noqa: E402
-from _machine import machine  # noqa: E402  (beside this script)
-from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM  # noqa: E402
+import numpy as np
+import torch
+import transformers
+from _machine import machine
+from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
-from gcr_tutorial.backbone import RETRIEVE_INSTRUCTION, load_backbone, prompt_text  # noqa: E402
-from gcr_tutorial.corpus import ImageCaptionCorpus  # noqa: E402
-from gcr_tutorial.decoding import (  # noqa: E402
+from gcr_tutorial.data.corpus import ImageCaptionCorpus
+from gcr_tutorial.decoding import (
     beam_search,
     beam_trace,
     constrained_beam_search,
     exact_top_k,
     left_pad,
-    rank_gallery,
+    score_all_identifiers,
     trie_search,
 )
-from gcr_tutorial.decoding.scoring import ChildScorer  # noqa: E402
-from gcr_tutorial.decoding.token_tree import TokenTree  # noqa: E402
-from gcr_tutorial.trie import TrieIndex  # noqa: E402
+from gcr_tutorial.decoding.scoring import ChildScorer
+from gcr_tutorial.decoding.tree_attention import TokenTree
+from gcr_tutorial.models.loading import load_backbone
+from gcr_tutorial.models.prompts import RETRIEVE_INSTRUCTION, prompt_text
+from gcr_tutorial.trie import TrieIndex
 
 RESULTS = ROOT / "benchmarks" / "results"
 VOCABULARY, PAD, END, FIRST_CODE = 49280, 0, 5, 40_000  # as SmolVLM's; identifier tokens lie above FIRST_CODE
@@ -394,8 +395,8 @@ HEADER = (
 
 def trained(n_queries: int, repeats: int) -> dict[str, Any] | None:
     """The trained tiny retriever: evaluations, speed and search errors of beam search and exact_top_k."""
-    from gcr_tutorial.retriever import GenerativeRetriever
-    from gcr_tutorial.training import retrieve_prompts
+    from gcr_tutorial.models.prompts import retrieve_prompts
+    from gcr_tutorial.retrieval.retriever import GenerativeRetriever
 
     folder = ROOT / "data" / "artifacts" / "structured" / "retriever"
     if not folder.is_dir():
@@ -406,7 +407,7 @@ def trained(n_queries: int, repeats: int) -> dict[str, Any] | None:
     queries = [text for record in corpus.records for text in record.captions][:n_queries]
     prompts = retrieve_prompts(retriever.backbone, queries)
     print(f"\ntrained tiny retriever, {len(trie):,} images, {len(prompts)} queries")
-    truth = rank_gallery(model, prompts[:40], trie)
+    truth = score_all_identifiers(model, prompts[:40], trie)
     ways: dict[str, tuple[int, Callable[[], list]]] = {}
     for k in (1, 10):
         for beams in (1, 10, 50):

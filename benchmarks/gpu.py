@@ -35,51 +35,49 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # works without installing, too
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from PIL import Image  # noqa: E402
-from torch import nn  # noqa: E402
-from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
-from transformers import (  # noqa: E402
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import (
     Idefics3Config,
     Idefics3ForConditionalGeneration,
     Idefics3ImageProcessor,
     Idefics3Processor,
 )
 
-from gcr_tutorial.adaptation import adapt, finish  # noqa: E402
-from gcr_tutorial.backbone import (  # noqa: E402
-    RETRIEVE_INSTRUCTION,
-    Backbone,
-    add_tokens,
-    load_backbone,
-    pixels,
-    prompt_ids,
-    save_backbone,
-)
-from gcr_tutorial.batching import Example, collate, length_bucketed_batches  # noqa: E402
-from gcr_tutorial.comparison import compare  # noqa: E402
-from gcr_tutorial.corpus import ImageCaptionCorpus  # noqa: E402
-from gcr_tutorial.decoding import constrained_beam_search, left_pad, prefix_allowed_tokens_fn  # noqa: E402
-from gcr_tutorial.features import image_features  # noqa: E402
-from gcr_tutorial.files import write_text  # noqa: E402
-from gcr_tutorial.identifiers import make_identifiers  # noqa: E402
-from gcr_tutorial.optimization import parameter_groups  # noqa: E402
-from gcr_tutorial.picture_loader import default_workers, load_pictures  # noqa: E402
-from gcr_tutorial.picturebook import sample_scene, scene_seed  # noqa: E402
-from gcr_tutorial.presets import Preset, get_preset, located  # noqa: E402
-from gcr_tutorial.pretraining import new_backbone, pretrain  # noqa: E402
-from gcr_tutorial.pretraining_run import stage_recipes  # noqa: E402
-from gcr_tutorial.scene_bank import SceneBank  # noqa: E402
-from gcr_tutorial.training import (  # noqa: E402
-    TargetLoss,
-    fine_tune,
+from gcr_tutorial.config import Preset, get_preset
+from gcr_tutorial.data.corpus import ImageCaptionCorpus
+from gcr_tutorial.data.loading import default_workers, load_pictures
+from gcr_tutorial.decoding import constrained_beam_search, left_pad, prefix_allowed_tokens_fn
+from gcr_tutorial.experiments.comparison import compare
+from gcr_tutorial.files import write_text
+from gcr_tutorial.identifiers import make_identifiers
+from gcr_tutorial.models.backbone import Backbone
+from gcr_tutorial.models.features import image_features
+from gcr_tutorial.models.loading import load_backbone, save_backbone
+from gcr_tutorial.models.lora import add_lora, merge_lora
+from gcr_tutorial.models.preprocessing import pixels
+from gcr_tutorial.models.prompts import RETRIEVE_INSTRUCTION, prompt_ids, retrieve_prompts
+from gcr_tutorial.models.tokens import add_tokens
+from gcr_tutorial.paths import located
+from gcr_tutorial.picturebook import sample_scene, scene_seed
+from gcr_tutorial.pretraining.run import stage_recipes
+from gcr_tutorial.pretraining.scene_bank import SceneBank
+from gcr_tutorial.pretraining.vlm_training import new_backbone, pretrain
+from gcr_tutorial.training.examples import (
+    Example,
+    collate,
+    length_bucketed_batches,
     memorize_examples,
     retrieve_examples,
-    retrieve_prompts,
     target_ids,
 )
-from gcr_tutorial.trie import TrieIndex  # noqa: E402
+from gcr_tutorial.training.fine_tuning import fine_tune
+from gcr_tutorial.training.loss import CompletionLoss
+from gcr_tutorial.training.optimizer import parameter_groups
+from gcr_tutorial.trie import TrieIndex
 
 GIB, MOST_GIB = 2**30, 14.0  # the preset `colab` must leave room on a 16 GB card
 BANK_SEED = 1  # of the scenes that the mid-size model is pretrained on
@@ -154,7 +152,7 @@ def plans(images: int, minutes: float) -> dict[str, Plan]:
                 vocab_size=1600,
             ),
             2,
-            replace(colab, recipe=replace(colab.recipe, batch_size=4, rank=2), image_size=24),
+            replace(colab, training=replace(colab.training, batch_size=4, rank=2), image_size=24),
             1,
             2,
             3,
@@ -167,7 +165,7 @@ def plans(images: int, minutes: float) -> dict[str, Plan]:
                 pseudo_queries=2,
                 pseudo_samples=2,
                 num_beams=4,
-                recipe=replace(tiny.recipe, memorize_epochs=1, retrieve_epochs=1, least_steps=0, rank=4),
+                training=replace(tiny.training, memorize_epochs=1, retrieve_epochs=1, least_steps=0, rank=4),
             ),
             0.005,
             ("structured",),
@@ -380,8 +378,8 @@ def sides_of(
     plan: Plan, task: str, backbone: Backbone, targets: list[list[int]], queries: list[tuple[str, int]], features: torch.Tensor
 ) -> dict[str, Side]:
     """The sides of "memorize" or "retrieve" over the first images of the corpus."""
-    size, n = plan.preset.recipe.batch_size, min(len(targets), plan.preset.recipe.batch_size * 8)
-    ours_loss, plain_loss = TargetLoss(backbone), PlainLoss(backbone)
+    size, n = plan.preset.training.batch_size, min(len(targets), plan.preset.training.batch_size * 8)
+    ours_loss, plain_loss = CompletionLoss(backbone), PlainLoss(backbone)
     examples = memorize_examples(backbone, targets[:n])
     if task == "retrieve":
         examples = retrieve_examples(backbone, queries[:n], targets)
@@ -415,9 +413,9 @@ def sides_of(
 def steps_stage(plan: Plan, device: torch.device, work: Path) -> dict[str, Any]:
     """Samples/s, FLOP/s and peak memory of every side of both tasks; sides take turns within a repeat."""
     backbone, targets, queries, new = learnable(plan, device)
-    adapt(backbone, rank=plan.preset.recipe.rank, token_ids=new)
-    recipe, features = plan.preset.recipe, cached_features(work)
-    optimizer = torch.optim.AdamW(parameter_groups(backbone.model, recipe.lr, recipe.token_lr, recipe.weight_decay), fused=True)
+    add_lora(backbone, rank=plan.preset.training.rank, token_ids=new)
+    config, features = plan.preset.training, cached_features(work)
+    optimizer = torch.optim.AdamW(parameter_groups(backbone.model, config.lr, config.token_lr, config.weight_decay), fused=True)
     scaler = torch.amp.GradScaler(device.type, enabled=half_type(device) == torch.float16)
 
     def step(side: Side, rows: list[int]) -> float:
@@ -436,7 +434,7 @@ def steps_stage(plan: Plan, device: torch.device, work: Path) -> dict[str, Any]:
     for task in ("memorize", "retrieve"):
         sides = sides_of(plan, task, backbone, targets, queries, features)
         names = list(sides)
-        same = list(range(min(recipe.batch_size, 8, len(targets))))
+        same = list(range(min(config.batch_size, 8, len(targets))))
         with torch.no_grad(), precise(device):
             losses = {name: side.loss(**side.batch(same)).item() for name, side in sides.items()}
         rates: dict[str, list[float]] = {name: [] for name in names}
@@ -474,13 +472,13 @@ def fine_tune_stage(plan: Plan, device: torch.device, work: Path) -> dict[str, A
     """`fine_tune` as the preset has it, one epoch a task: memorize every image, retrieve by one caption of each."""
     backbone, targets, queries, _ = learnable(plan, device)
     precision = {torch.float32: "no", torch.float16: "fp16", torch.bfloat16: "bf16"}[half_type(device)]
-    recipe = replace(plan.preset.recipe, memorize_epochs=1, retrieve_epochs=1, least_steps=0, mixed_precision=precision)
+    config = replace(plan.preset.training, memorize_epochs=1, retrieve_epochs=1, least_steps=0, mixed_precision=precision)
     with Peak(device) as peak:
-        history = fine_tune(backbone, targets, queries, features=cached_features(work), recipe=recipe)
+        history = fine_tune(backbone, targets, queries, features=cached_features(work), config=config)
     return {
         "samples_per_s": {stage: round(len(targets) / seconds, 1) for stage, seconds in history.seconds.items()},
         "loss": {stage: [round(losses[0], 3), round(losses[-1], 3)] for stage, losses in history.losses.items()},
-        "batch_size": recipe.batch_size,
+        "batch_size": config.batch_size,
         "peak_gib": peak.gib,
     }
 
@@ -489,8 +487,8 @@ def fine_tune_stage(plan: Plan, device: torch.device, work: Path) -> dict[str, A
 def decoding_stage(plan: Plan, device: torch.device, work: Path) -> dict[str, Any]:
     """Queries/s of constrained beam search over all identifiers, in the half type; the two sides take turns."""
     backbone, targets, queries, new = learnable(plan, device)
-    adapt(backbone, rank=plan.preset.recipe.rank, token_ids=new)
-    finish(backbone)
+    add_lora(backbone, rank=plan.preset.training.rank, token_ids=new)
+    merge_lora(backbone)
     model, trie = backbone.model.to(half_type(device)).eval(), TrieIndex.build(targets)
     prompts = retrieve_prompts(backbone, [text for text, _ in queries[: plan.queries]])
     beams = min(plan.preset.num_beams, len(trie))
@@ -550,9 +548,9 @@ def recall_stage(plan: Plan, device: torch.device, work: Path) -> dict[str, Any]
     backbone = new_backbone(bank, **plan.mid)
     backbone.model.to(device)
     stages = []
-    for name, recipe in stage_recipes(plan.minutes, 0, from_nothing=True).items():
-        recipe = replace(recipe, bf16=half_type(device) == torch.bfloat16)  # never on a T4
-        stages.append({"stage": name, **pretrain(backbone, bank, recipe, work / f"{name}.pt", name=f"mid-size, {name}")})
+    for name, config in stage_recipes(plan.minutes, 0, from_nothing=True).items():
+        config = replace(config, bf16=half_type(device) == torch.bfloat16)  # never on a T4
+        stages.append({"stage": name, **pretrain(backbone, bank, config, work / f"{name}.pt", name=f"mid-size, {name}")})
     if not (folder / "config.json").is_file():
         save_backbone(Backbone(backbone.model.to("cpu"), backbone.processor), folder)
     parameters = sum(p.numel() for p in backbone.model.parameters())

@@ -19,11 +19,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # works without installing, too
 
-import numpy as np  # noqa: E402
-from _machine import machine  # noqa: E402  (beside this script)
+import numpy as np
+from _machine import machine
 
-from gcr_tutorial.doctor import usable_cores  # noqa: E402
-from gcr_tutorial.identifiers import make_identifiers  # noqa: E402
+from gcr_tutorial.doctor import usable_cores
+from gcr_tutorial.identifiers import make_identifiers
 
 TARGET = {"images": 1_000_000, "minutes": 15.0, "gb": 8.0}  # of structured identifiers
 

@@ -18,10 +18,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # works without installing, too
 
-import PIL  # noqa: E402
-from _machine import machine  # noqa: E402  (beside this script)
+import PIL
+from _machine import machine
 
-from gcr_tutorial.picturebook import captions, render, sample_scene, scene_seed  # noqa: E402
+from gcr_tutorial.picturebook import captions, render, sample_scene, scene_seed
 
 RESULT = ROOT / "benchmarks" / "results" / "picturebook.json"
 SIZES = (64, 96, 256)  # pixels a side

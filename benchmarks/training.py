@@ -31,36 +31,38 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # works without installing, too
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-import transformers  # noqa: E402
-from _machine import machine  # noqa: E402  (beside this script)
-from PIL import Image  # noqa: E402
-from transformers import (  # noqa: E402
+import numpy as np
+import torch
+import transformers
+from _machine import machine
+from PIL import Image
+from transformers import (
     Idefics3Config,
     Idefics3ForConditionalGeneration,
     Idefics3ImageProcessor,
     Idefics3Processor,
 )
 
-from gcr_tutorial.adaptation import adapt  # noqa: E402
-from gcr_tutorial.backbone import (  # noqa: E402
-    MEMORIZE_INSTRUCTION,
-    RETRIEVE_INSTRUCTION,
-    Backbone,
-    add_tokens,
-    load_backbone,
-    prompt_ids,
-    prompt_text,
+from gcr_tutorial.data.corpus import ImageCaptionCorpus
+from gcr_tutorial.identifiers import make_identifiers
+from gcr_tutorial.models.backbone import Backbone
+from gcr_tutorial.models.device import best_device, resolve_dtype
+from gcr_tutorial.models.features import image_features
+from gcr_tutorial.models.loading import load_backbone
+from gcr_tutorial.models.lora import add_lora
+from gcr_tutorial.models.prompts import MEMORIZE_INSTRUCTION, RETRIEVE_INSTRUCTION, prompt_ids, prompt_text
+from gcr_tutorial.models.tokens import add_tokens
+from gcr_tutorial.paths import data_dir
+from gcr_tutorial.training.examples import (  # noqa: E402
+    Example,
+    collate,
+    length_bucketed_batches,
+    memorize_examples,
+    retrieve_examples,
+    target_ids,
 )
-from gcr_tutorial.batching import Example, collate, length_bucketed_batches  # noqa: E402
-from gcr_tutorial.corpus import ImageCaptionCorpus  # noqa: E402
-from gcr_tutorial.features import image_features  # noqa: E402
-from gcr_tutorial.hardware import best_device, resolve_dtype  # noqa: E402
-from gcr_tutorial.identifiers import make_identifiers  # noqa: E402
-from gcr_tutorial.optimization import parameter_groups  # noqa: E402
-from gcr_tutorial.presets import data_dir  # noqa: E402
-from gcr_tutorial.training import TargetLoss, memorize_examples, retrieve_examples, target_ids  # noqa: E402
+from gcr_tutorial.training.loss import CompletionLoss
+from gcr_tutorial.training.optimizer import parameter_groups
 
 RESULTS = ROOT / "benchmarks" / "results"
 MODELS = ("tiny", "256m")
@@ -143,7 +145,7 @@ class Lesson:
         points = np.random.default_rng(0).normal(size=(IMAGES, 32)).astype(np.float32)
         made = make_identifiers("structured", [record.id for record in corpus.records], points, 8, 8, 0)
         new = add_tokens(backbone, made.new_tokens)
-        adapt(backbone, rank=RANK, token_ids=new)
+        add_lora(backbone, rank=RANK, token_ids=new)
         optimizer = torch.optim.AdamW(parameter_groups(backbone.model, 2e-4, 1e-3, 0.01), fused=True)
         return cls(
             backbone,
@@ -206,7 +208,7 @@ def straightforward(
 
 def ours(lesson: Lesson, examples: Sequence[Example], features: torch.Tensor | None) -> torch.Tensor:
     """The loss as `gcr_tutorial.training.train` computes it."""
-    return TargetLoss(lesson.backbone)(**collate(examples, lesson.backbone.pad_id, features, lesson.device))
+    return CompletionLoss(lesson.backbone)(**collate(examples, lesson.backbone.pad_id, features, lesson.device))
 
 
 def examples_of(lesson: Lesson, task: str, chosen: Sequence[int]) -> list[Example]:

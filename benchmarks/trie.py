@@ -25,12 +25,12 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # works without installing, too
 
-import numpy as np  # noqa: E402
-import psutil  # noqa: E402
-import torch  # noqa: E402
-from _machine import machine  # noqa: E402  (beside this script)
+import numpy as np
+import psutil
+import torch
+from _machine import machine
 
-from gcr_tutorial.trie import TrieIndex  # noqa: E402
+from gcr_tutorial.trie import TrieIndex
 
 RESULTS = ROOT / "benchmarks" / "results"
 VOCABULARY, END = 49_280, 2  # new tokens follow a vocabulary as large as SmolVLM's; the end token is one of the old

@@ -19,9 +19,9 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from .torch_probe import TorchProbe, probe_torch, visible_gpus
+from gcr_tutorial.paths import ROOT
+from gcr_tutorial.torch_probe import TorchProbe, probe_torch, visible_gpus
 
-ROOT = Path(__file__).resolve().parent.parent
 GIB = 2**30
 GPU_PRESETS = ("colab", "paper")
 BACKBONES = ("tiny-vlm", "tiny-clip")
@@ -209,7 +209,7 @@ def check_cores(cores: int | None = None) -> Finding:
 def check_data(find: Callable[[], Path] | None = None) -> list[Finding]:
     """The data folder and the shipped backbones in it; `find` returns the folder or raises FileNotFoundError."""
     if find is None:
-        from .presets import data_dir as find
+        from gcr_tutorial.paths import data_dir as find
     try:
         folder = Path(find())
     except FileNotFoundError as missing:
@@ -247,8 +247,8 @@ def check_backbone(env: Mapping[str, str] | None = None) -> list[Finding]:
     env = os.environ if env is None else env
     if env.get("GCR_PRESET") not in GPU_PRESETS:
         return []
-    from .hub import download_command, in_cache
-    from .presets import get_preset
+    from gcr_tutorial.config import get_preset
+    from gcr_tutorial.hub import download_command, in_cache
 
     preset = get_preset(env["GCR_PRESET"])
     if in_cache(preset.backbone, preset.revision):

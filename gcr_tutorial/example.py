@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from .picturebook import captions, render, sample_scene, scene_seed
+from gcr_tutorial.picturebook import captions, render, sample_scene, scene_seed
 
 NUMBERS = (6, 7, 29, 38, 68, 77, 100, 206, 237, 275)  # of the scenes, in the corpus with seed 0
 PICTURES = tuple(f"scene-0-{number:06d}" for number in NUMBERS)  # their names, as in `ImageRecord.id`

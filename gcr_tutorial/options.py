@@ -66,10 +66,10 @@ def add_recipe_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--checkpoint-steps", type=int, metavar="N", help="save it every N steps, too")
 
 
-def what_to_run(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, str]]:
+def preset_and_corpus(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, str]]:
     """(preset, corpus, where its pictures are) as the options say."""
-    from .corpus import ImageCaptionCorpus
-    from .presets import get_preset
+    from gcr_tutorial.config import get_preset
+    from gcr_tutorial.data.corpus import ImageCaptionCorpus
 
     for name in ("pseudo_queries", "pseudo_samples", "checkpoint_seconds", "checkpoint_steps"):
         if (value := getattr(arguments, name)) is not None and not value >= (least := int(name == "checkpoint_steps")):
@@ -88,8 +88,8 @@ def what_to_run(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, str]
         "memorize_share": 0.0 if arguments.memorize_epochs == 0 else None,
         "least_steps": None if arguments.retrieve_epochs is None else 0,
     }  # who says how many epochs gets them
-    recipe = replace(preset.recipe, **{name: value for name, value in changes.items() if value is not None})
-    preset = replace(preset, recipe=recipe)
+    config = replace(preset.training, **{name: value for name, value in changes.items() if value is not None})
+    preset = replace(preset, training=config)
     if arguments.pseudo_queries is not None:
         preset = replace(preset, pseudo_queries=arguments.pseudo_queries, pseudo_samples=2 * arguments.pseudo_queries)
     if arguments.pseudo_samples is not None:
@@ -114,6 +114,6 @@ def what_to_run(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, str]
     return preset, corpus, about
 
 
-def how_to_keep(arguments: argparse.Namespace) -> dict[str, Any]:
+def checkpoint_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """What the options say about going on with an interrupted run, and about keeping this one."""
     return {name: getattr(arguments, name) for name in ("resume", "checkpoint_seconds", "checkpoint_steps")}

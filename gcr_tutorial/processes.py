@@ -51,7 +51,7 @@ def is_main() -> bool:
     return rank() == 0
 
 
-def say(line: str) -> None:
+def print_main(line: str) -> None:
     """Print `line`, once for all processes."""
     if is_main():
         print(line, flush=True)
@@ -91,7 +91,7 @@ def gather(value: Any) -> list[Any]:
     return values
 
 
-def share_out(items: Sequence[Any], work: Callable[[Sequence[Any]], Sequence[Any]]) -> list[Any]:
+def map_sharded(items: Sequence[Any], work: Callable[[Sequence[Any]], Sequence[Any]]) -> list[Any]:
     """`work(items)`, one result an item in their order, each process working on every `count()`-th of them."""
     shares = gather(list(work(items[rank() :: count()])) if rank() < len(items) else [])
     results: list[Any] = [None] * len(items)
@@ -100,6 +100,6 @@ def share_out(items: Sequence[Any], work: Callable[[Sequence[Any]], Sequence[Any
     return results
 
 
-def lost_one(error: BaseException) -> bool:
+def is_peer_failure(error: BaseException) -> bool:
     """Whether `error` says that another process of this run died or does not answer."""
     return _group is not None and (isinstance(error, dist.DistError) or "gloo" in str(error).lower())

@@ -19,10 +19,9 @@ from tiny_data import (
     photographs,
 )
 
-from gcr_tutorial import __main__ as cli
-from gcr_tutorial import pipeline
-from gcr_tutorial.presets import get_preset
-from gcr_tutorial.training import Recipe
+from gcr_tutorial import cli as cli
+from gcr_tutorial.config import TrainingConfig, get_preset
+from gcr_tutorial.experiments import pipeline
 
 RUN = ["run", *SIZES, *QUICK]
 
@@ -168,7 +167,7 @@ def test_options_reach_the_run(run_arguments):
     )
     [(corpus, preset, how)] = run_arguments
     assert (len(corpus.indices("train")), len(corpus.indices("test"))) == (12, 8)
-    assert preset.recipe == Recipe(schedule="joint", trainable="full", lr=3e-3, memorize_epochs=3, retrieve_epochs=0)
+    assert preset.training == TrainingConfig(schedule="joint", trainable="full", lr=3e-3, memorize_epochs=3, retrieve_epochs=0)
     assert preset.pseudo_queries == 0
     assert (how["identifier"], how["protocol"], how["seed"], str(how["out"])) == ("structured", "heldout-caption", 7, "x")
 
@@ -189,7 +188,7 @@ def test_options_reach_the_run(run_arguments):
 def test_each_ablation_is_an_option(run_arguments, options, changes, pseudo_queries):
     command("run", *SIZES, *options)
     [(_, preset, _)] = run_arguments
-    assert preset.recipe == replace(get_preset("tiny").recipe, **changes) and preset.pseudo_queries == pseudo_queries
+    assert preset.training == replace(get_preset("tiny").training, **changes) and preset.pseudo_queries == pseudo_queries
 
 
 @pytest.mark.parametrize(
@@ -297,8 +296,8 @@ def test_what_cannot_be_parsed_is_status_2(arguments, capsys):
     "name, module, function",
     [
         ("doctor", "doctor", "run_doctor"),
-        ("tutorial", "notebook_runner", "run_tutorial"),
-        ("notebooks", "notebook_runner", "save_notebooks"),
+        ("tutorial", "notebook_tools.runner", "run_tutorial"),
+        ("notebooks", "notebook_tools.runner", "save_notebooks"),
     ],
 )
 def test_the_other_commands_return_the_status_of_their_work(monkeypatch, name, module, function):
@@ -311,7 +310,7 @@ def test_the_other_commands_return_the_status_of_their_work(monkeypatch, name, m
 def test_as_a_module(monkeypatch, capsys, tmp_path):
     """`python -m gcr_tutorial` itself: the exit status is that of main."""
     monkeypatch.setattr(sys, "argv", ["gcr_tutorial", "search", str(tmp_path), "a dog"])
-    monkeypatch.delitem(sys.modules, "gcr_tutorial.__main__")
+    monkeypatch.delitem(sys.modules, "gcr_tutorial.__main__", raising=False)
     with pytest.raises(SystemExit) as end:
         runpy.run_module("gcr_tutorial", run_name="__main__", alter_sys=True)
     assert end.value.code == 2 and "no retriever" in one_sentence(capsys.readouterr().err)

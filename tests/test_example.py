@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gcr_tutorial.corpus import ImageCaptionCorpus, make_task
+from gcr_tutorial.data.corpus import ImageCaptionCorpus
+from gcr_tutorial.data.task import make_task
 from gcr_tutorial.example import AMBIGUOUS, CLEAR, PICTURES, QUERIES, RELATION, example_captions, example_picture
 
 

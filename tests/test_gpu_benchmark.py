@@ -10,7 +10,7 @@ import pytest
 import torch
 from tiny_data import data_folder
 
-from gcr_tutorial import scene_facts
+from gcr_tutorial.pretraining import scene_facts
 
 ROOT = Path(__file__).resolve().parent.parent
 STEPS = ["hardware", "features", "steps", "fine-tune", "decoding"]

@@ -5,9 +5,9 @@ from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, Repo
 from tiny_data import command
 
 from gcr_tutorial import doctor, hub
-from gcr_tutorial.backbone import load_backbone
+from gcr_tutorial.config import get_preset
 from gcr_tutorial.hub import from_hub, is_hub_id
-from gcr_tutorial.presets import get_preset
+from gcr_tutorial.models.loading import load_backbone
 
 
 def test_offline_it_says_what_to_download_and_how():

@@ -110,7 +110,7 @@ def imports(path: Path) -> set[str]:
 def test_every_import_is_a_declared_dependency(folder: str, declared: list[str]):
     names = {canonicalize_name(Requirement(line).name) for line in declared}
     owners = metadata.packages_distributions()
-    known = sys.stdlib_module_names | {"gcr_tutorial"} | {path.stem for path in (ROOT / folder).glob("*.py")}
+    known = sys.stdlib_module_names | {"gcr_tutorial"} | {path.stem for path in (ROOT / folder).rglob("*.py")}
     undeclared = {
         f"{path.relative_to(ROOT)} imports {name}"
         for path in (ROOT / folder).rglob("*.py")

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from gcr_tutorial.decoding.frontier import best_first, nth_best
-from gcr_tutorial.decoding.generate_search import _checked
+from gcr_tutorial.decoding.reference import _checked
 from gcr_tutorial.decoding.scoring import ChildScorer
-from gcr_tutorial.decoding.token_tree import TokenTree, searching
-from gcr_tutorial.hardware import worthwhile
+from gcr_tutorial.decoding.selection import best_first, nth_best
+from gcr_tutorial.decoding.tree_attention import TokenTree, searching
+from gcr_tutorial.models.device import min_efficient_tokens
 from gcr_tutorial.trie import TrieIndex
 
 
@@ -121,7 +121,7 @@ def beam_search_tokens(
     with searching(model) as model:
         beams, scorer = min(num_beams, len(trie)), ChildScorer(model, normalize)
         results: dict[int, list[tuple[int, float, tuple[int, ...]]]] = {}
-        size = batch_size or max(4, min(64, 8 * worthwhile(model) // beams))
+        size = batch_size or max(4, min(64, 8 * min_efficient_tokens(model) // beams))
         for places, tree in token_trees(model, inputs, pad_id=trie.end_id if pad_id is None else pad_id, batch_size=size):
             finished = search(tree, trie, scorer, beams, k or beams, lazy)
             found: list[list[tuple[int, float, tuple[int, ...]]]] = [[] for _ in places]
@@ -155,7 +155,7 @@ def token_trees(model: Any, inputs: Mapping[str, torch.Tensor] | Sequence[Sequen
         if not prompts or not all(prompts):
             raise ValueError("every prompt needs at least one token, and there must be at least one query")
     start = min(len(os.path.commonprefix(prompts)), min(map(len, prompts)) - 1)
-    pays = start * (len(prompts) - 1) > worthwhile(model)
+    pays = start * (len(prompts) - 1) > min_efficient_tokens(model)
     shared = TokenTree.after(model, [prompts[0][:start]]) if pays else None
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     for first in range(0, len(order), batch_size):
@@ -218,7 +218,7 @@ def _evaluate(tree, scorer, live, finished, owner, token, ends, beams, k, lazy, 
     child_query = live.query[owner]
     roomy = np.bincount(child_query, minlength=tree.rows) <= beams  # no child that ends can miss the finished
     widest = int(rank.max()) + 1
-    step = max(-(-widest // 4), -(-worthwhile(tree.model) * widest // len(rank))) if lazy else widest
+    step = max(-(-widest // 4), -(-min_efficient_tokens(tree.model) * widest // len(rank))) if lazy else widest
     best = np.full(tree.rows, -np.inf)
     np.maximum.at(best, live.query, live.score)
     waiting, needed, end = np.ones(len(rank), dtype=bool), live.score >= best[live.query] + step_cost[live.query], step

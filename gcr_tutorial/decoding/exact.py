@@ -15,9 +15,9 @@ import numpy as np
 import torch
 
 from gcr_tutorial.decoding.beam_search import check_sizes, token_trees
-from gcr_tutorial.decoding.frontier import best_first, nth_best
 from gcr_tutorial.decoding.scoring import ChildScorer
-from gcr_tutorial.decoding.token_tree import TokenTree, searching
+from gcr_tutorial.decoding.selection import best_first, nth_best
+from gcr_tutorial.decoding.tree_attention import TokenTree, searching
 from gcr_tutorial.trie import TrieIndex
 
 
@@ -51,7 +51,7 @@ def exact_top_k(
     """The k identifiers in `trie` with the highest log-probability after each prompt, proven.
 
     Cheap where the model is sure (few prefixes can beat the k-th answer), dear where it is not: a model that spreads its
-    probability evenly makes it visit much of the trie, and beam search or `rank_gallery` is the better choice.
+    probability evenly makes it visit much of the trie, and beam search or `score_all_identifiers` is the better choice.
 
     Args:
         model, inputs, trie, pad_id, normalize, batch_size: as for `constrained_beam_search`.

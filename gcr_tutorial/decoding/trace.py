@@ -11,7 +11,7 @@ import torch
 
 from gcr_tutorial.decoding.beam_search import Finished, Level, check_sizes, search, token_trees
 from gcr_tutorial.decoding.scoring import ChildScorer
-from gcr_tutorial.decoding.token_tree import searching
+from gcr_tutorial.decoding.tree_attention import searching
 from gcr_tutorial.trie import TrieIndex
 
 

@@ -1,11 +1,16 @@
-"""Image identifiers: what stands for an image in the model's vocabulary (GRACE section 3.2).
+"""Image identifiers: the token sequences that name the images of a gallery (GRACE section 3.2).
 
-Seven kinds, made by one function, `make_identifiers`; the recipe around them is the same for all.
+`make_identifiers` makes the seven kinds; structured and residual identifiers come from clusters of image embeddings.
 """
 
-from gcr_tutorial.identifiers.base import KINDS, Identifiers
-from gcr_tutorial.identifiers.clustering import balanced_kmeans, cluster_paths
-from gcr_tutorial.identifiers.kinds import make_identifiers
-from gcr_tutorial.identifiers.residual import residual_codes
+from gcr_tutorial.lazy import exports
 
-__all__ = ["KINDS", "Identifiers", "balanced_kmeans", "cluster_paths", "make_identifiers", "residual_codes"]
+__getattr__, __dir__, __all__ = exports(
+    __name__,
+    {
+        "identifiers": "IDENTIFIER_KINDS FORMAT_VERSION Identifiers",
+        "kinds": "make_identifiers",
+        "clustering": "CHUNK cluster_paths normalized balanced_kmeans",
+        "residual": "residual_codes",
+    },
+)

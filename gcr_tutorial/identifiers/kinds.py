@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from gcr_tutorial.identifiers.base import KINDS, Identifiers
 from gcr_tutorial.identifiers.clustering import cluster_paths
+from gcr_tutorial.identifiers.identifiers import IDENTIFIER_KINDS, Identifiers
 from gcr_tutorial.identifiers.residual import residual_codes
 
 
@@ -40,7 +40,7 @@ def make_identifiers(
     """Identifiers for the images `image_ids`; the same arguments give the same identifiers.
 
     Args:
-        kind: one of KINDS.
+        kind: one of IDENTIFIER_KINDS.
         image_ids: N unique names.
         embeddings: (N, D) image embeddings, needed by "structured" and "residual"; L2-normalised here.
         clusters: children of a node of the cluster tree, or codes of a residual level; at least 2.
@@ -72,7 +72,7 @@ def make_identifiers(
     elif kind == "classifier":
         codes = [()] * n
     else:
-        raise ValueError(f"unknown identifier kind {kind!r}: choose one of {', '.join(KINDS)}")
+        raise ValueError(f"unknown identifier kind {kind!r}: choose one of {', '.join(IDENTIFIER_KINDS)}")
     return Identifiers(kind, tuple(codes), image_ids, ())
 
 

@@ -6,8 +6,10 @@ caption back, so that what a *model* says of a picture can be checked too.
 """
 
 from .captions import Caption, captions
+from .contact_sheet import contact_sheet
 from .meaning import Meaning, Mention, satisfies
 from .parsing import parse
+from .questions import questions
 from .rendering import render
 from .sampling import sample_scene
 from .scene import Entity, Scene, scene_seed
@@ -19,7 +21,9 @@ __all__ = [
     "Mention",
     "Scene",
     "captions",
+    "contact_sheet",
     "parse",
+    "questions",
     "render",
     "sample_scene",
     "satisfies",

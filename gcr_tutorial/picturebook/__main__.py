@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from ..files import new_file
-from ..plots import contact_sheet
 from . import render, sample_scene, scene_seed
+from .contact_sheet import contact_sheet
 from .scene import WORLDS
 
 

@@ -1,6 +1,14 @@
-"""The identifier trie (GRACE section 3.4): which tokens may come next, for ten million identifiers."""
+"""The identifier trie (GRACE section 3.4): which tokens may come next, as flat arrays for ten million identifiers.
 
-from gcr_tutorial.trie.index import DEAD, TrieIndex
-from gcr_tutorial.trie.tensors import TrieTensors
+`TrieIndex` is built, changed, saved and walked; `TrieTensors` walks many prefixes at once on a torch device.
+"""
 
-__all__ = ["DEAD", "TrieIndex", "TrieTensors"]
+from gcr_tutorial.lazy import exports
+
+__getattr__, __dir__, __all__ = exports(
+    __name__,
+    {
+        "index": "DEAD TrieIndex",
+        "tensors": "TrieTensors",
+    },
+)

@@ -6,23 +6,21 @@ import json
 import os
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from gcr_tutorial.trie.marks import Marks
-from gcr_tutorial.trie.nodes import distinct
-
-if TYPE_CHECKING:
-    from gcr_tutorial.trie.index import TrieIndex
+from gcr_tutorial.trie.arrays import TrieArrays
+from gcr_tutorial.trie.builder import sorted_unique
+from gcr_tutorial.trie.rank_select import RankBitVector
 
 FORMAT_VERSION = 2
 ARRAYS, FACTS = "trie.safetensors", "trie.json"
 _DTYPES = {"U8": "<u1", "U16": "<u2", "U32": "<u4", "U64": "<u8", "I32": "<i4", "I64": "<i8"}
 
 
-def save(trie: TrieIndex, folder: Path) -> None:
+def save(trie: TrieArrays, folder: Path) -> None:
     """Write `trie` into `folder`, aside first."""
     folder.mkdir(parents=True, exist_ok=True)
     arrays = _arrays(trie)
@@ -39,8 +37,8 @@ def save(trie: TrieIndex, folder: Path) -> None:
         os.replace(folder / f"{name}.writing", folder / name)
 
 
-def load(cls: type[TrieIndex], folder: Path, mmap: bool) -> TrieIndex:
-    """Read what `save` wrote; see `TrieIndex.load`."""
+def load(folder: Path, mmap: bool) -> dict[str, Any]:
+    """The fields of the trie that `save` wrote, by name; see `TrieIndex.load`."""
     for name in (FACTS, ARRAYS):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder / name} is missing: save a trie there with TrieIndex.save")
@@ -49,12 +47,12 @@ def load(cls: type[TrieIndex], folder: Path, mmap: bool) -> TrieIndex:
         if facts["version"] != FORMAT_VERSION:
             raise ValueError(f"format {facts['version']}, this package reads {FORMAT_VERSION}")
         arrays = _mapped(folder / ARRAYS) if mmap else load_file(folder / ARRAYS)
-        trie = cls(
+        trie = TrieArrays(
             arrays["alphabet"],
             arrays["codes"],
             arrays["starts"],
-            Marks.from_words(arrays["inner"]),
-            Marks.from_words(arrays["ends"]),
+            RankBitVector.from_words(arrays["inner"]),
+            RankBitVector.from_words(arrays["ends"]),
             arrays["positions"],
             facts["depth"],
             facts["end_id"],
@@ -65,10 +63,10 @@ def load(cls: type[TrieIndex], folder: Path, mmap: bool) -> TrieIndex:
         raise ValueError(f"the trie in {folder} cannot be read ({error}): build and save it again") from error
     if not sound:
         raise ValueError(f"{FACTS} and {ARRAYS} in {folder} do not fit together: build and save it again")
-    return trie
+    return vars(trie)
 
 
-def is_sound(trie: TrieIndex) -> bool:
+def is_sound(trie: TrieArrays) -> bool:
     """Do the arrays make a trie? For files whose checksum was made after the damage."""
     kinds = {name: (array.dtype.kind, array.ndim) for name, array in _arrays(trie).items()}
     if kinds.pop("alphabet") != ("i", 1) or set(kinds.values()) != {("u", 1)}:
@@ -93,12 +91,12 @@ def is_sound(trie: TrieIndex) -> bool:
         end_code = np.searchsorted(letters, trie.end_id)
         if not rising.all() or codes.max() >= len(letters) or (codes == end_code).any():
             return False
-    unique = len(distinct(trie.positions)) == len(trie.positions)
+    unique = len(sorted_unique(trie.positions)) == len(trie.positions)
     return bool(unique and trie.positions.max() < trie.next_position and trie.depth == len(trie.level_starts()))
 
 
-def _arrays(trie: TrieIndex) -> dict[str, np.ndarray]:
-    """What is stored; the counts of `Marks` follow from their words."""
+def _arrays(trie: TrieArrays) -> dict[str, np.ndarray]:
+    """What is stored; the counts of `RankBitVector` follow from their words."""
     return {
         "alphabet": trie.alphabet,
         "codes": trie.codes,

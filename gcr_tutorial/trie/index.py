@@ -6,7 +6,7 @@ Instead of nested dictionaries the trie is a few flat arrays, about 11 bytes an 
 - nodes are numbered breadth first with children in token order, so edge e always leads to node e + 1 and needs no
   pointer of its own;
 - only nodes with children say where their edges start, and two bits a node say who has children and where an identifier
-  ends (`Marks` finds a node's entry from these bits in constant time);
+  ends (`RankBitVector` finds a node's entry from these bits in constant time);
 - the step to the end token is not stored: it leads from the j-th node where an identifier ends to leaf j.
 """
 
@@ -21,15 +21,16 @@ import numpy as np
 import torch
 
 from gcr_tutorial.trie import files
-from gcr_tutorial.trie.marks import Marks
-from gcr_tutorial.trie.nodes import Nodes, from_sequences, merged, remaining
+from gcr_tutorial.trie.arrays import TrieArrays
+from gcr_tutorial.trie.builder import Nodes, from_sequences, merged, remaining
+from gcr_tutorial.trie.rank_select import RankBitVector
 from gcr_tutorial.trie.tensors import TrieTensors
 
 DEAD = -1  # "no such node": the walk has left the trie
 
 
 @dataclass(frozen=True, eq=False)
-class TrieIndex:
+class TrieIndex(TrieArrays):
     """A prefix tree over token sequences that all end in the same end-of-identifier token.
 
     Make one with `TrieIndex.build`. Nodes 0 .. P - 1 are the prefixes (node 0, the root, is the empty one), and node
@@ -38,31 +39,8 @@ class TrieIndex:
     *Positions* name the identifiers: `build` gives sequence i of its input position i, `merge` gives new ones the
     positions that follow (`next_position` is the first free one), and `without` leaves a gap. A position is never
     renumbered and never given twice.
-
-    Attributes:
-        alphabet: (A,) int32 (int64 past 2^31), the vocabulary ids that occur, end token included, ascending; a *code*
-            is an index into it.
-        codes: (P - 1,) the code on each edge, ascending within a node; edge e leads to node e + 1.
-        starts: (nodes with children + 1,) where the edges of each node with children start, and the end of the last.
-        inner: which of the P nodes have children other than a leaf.
-        ends: at which of the P nodes an identifier ends, that is, which have a leaf.
-        positions: (N,) the position of each leaf's identifier.
-        depth: length of the longest sequence, end-of-identifier included.
-        end_id: the end-of-identifier token.
-        next_position: the position that the next merged identifier gets.
-
-    `codes`, `starts` and `positions` are of the smallest unsigned type that holds them: convert before calculating.
     """
 
-    alphabet: np.ndarray
-    codes: np.ndarray
-    starts: np.ndarray
-    inner: Marks
-    ends: Marks
-    positions: np.ndarray
-    depth: int
-    end_id: int
-    next_position: int
     _on_device: dict[str, TrieTensors] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
@@ -113,8 +91,8 @@ class TrieIndex:
             alphabet.astype(np.int32 if alphabet[-1] < 2**31 else np.int64),
             codes,
             starts.astype(_smallest(int(starts[-1]))),
-            Marks.of(children > 0),
-            Marks.of(nodes.ends),
+            RankBitVector.of(children > 0),
+            RankBitVector.of(nodes.ends),
             nodes.positions.astype(_smallest(nodes.next_position)),
             len(nodes.levels) - 1,
             nodes.end_id,
@@ -134,36 +112,6 @@ class TrieIndex:
             self.next_position,
         )
 
-    def edge_parents(self) -> np.ndarray:
-        """(P - 1,) int64, the node that each edge starts from."""
-        return np.repeat(np.flatnonzero(self.inner.flags(self.num_prefixes)), np.diff(self.starts.astype(np.int64)))
-
-    def level_starts(self) -> list[int]:
-        """The first node of each level of prefixes: of the root's, its children's, and so on."""
-        levels = [0]
-        while (after := int(self.starts[self.inner.look(levels[-1])[1]]) + 1) < self.num_prefixes:
-            levels.append(after)
-        return levels
-
-    def __len__(self) -> int:
-        """Number of identifiers (leaves)."""
-        return len(self.positions)
-
-    @property
-    def num_prefixes(self) -> int:
-        """P: the nodes that are not leaves, root included."""
-        return len(self.codes) + 1
-
-    @property
-    def num_nodes(self) -> int:
-        return self.num_prefixes + len(self)
-
-    @property
-    def nbytes(self) -> int:
-        """Memory of the arrays in bytes (what `on` made for a device not counted)."""
-        parts = (self.alphabet, self.codes, self.starts, self.inner, self.ends, self.positions)
-        return sum(part.nbytes for part in parts)
-
     def children(self, node: int) -> tuple[np.ndarray, np.ndarray]:
         """(token ids, nodes) of the children of `node`, in token order; both empty at a leaf and at DEAD (-1)."""
         _, tokens, nodes = self.children_of(np.array([node]))
@@ -178,8 +126,8 @@ class TrieIndex:
         nodes = self._checked(nodes)
         real = (nodes >= 0) & (nodes < self.num_prefixes)
         prefix = np.where(real, nodes, 0)
-        has_edges, row = self.inner.look_up(prefix)
-        ends, leaf = self.ends.look_up(prefix)
+        has_edges, row = self.inner.ranks(prefix)
+        ends, leaf = self.ends.ranks(prefix)
         has_edges, ends = has_edges & real, ends & real
         first, count = np.zeros((2, len(nodes)), dtype=np.int64)  # of the edges of each node
         first[has_edges] = self.starts[row[has_edges]]
@@ -211,9 +159,9 @@ class TrieIndex:
 
     def _child(self, node: int, token: int) -> int:
         if token == self.end_id:
-            ends, leaf = self.ends.look(node)
+            ends, leaf = self.ends.rank(node)
             return self.num_prefixes + leaf if ends else DEAD
-        has_edges, row = self.inner.look(node)
+        has_edges, row = self.inner.rank(node)
         code = bisect_left(self.alphabet, token)
         if not has_edges or code == len(self.alphabet) or self.alphabet[code] != token:
             return DEAD
@@ -255,7 +203,7 @@ class TrieIndex:
 
         Raises FileNotFoundError, or ValueError where the files are damaged or do not fit together.
         """
-        return files.load(cls, Path(folder), mmap)
+        return cls(**files.load(Path(folder), mmap))
 
 
 def _smallest(top: int) -> np.dtype:

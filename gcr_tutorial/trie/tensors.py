@@ -7,13 +7,11 @@ is one binary search for (node, code) in it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-if TYPE_CHECKING:
-    from gcr_tutorial.trie.index import TrieIndex
+from gcr_tutorial.trie.arrays import TrieArrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +33,7 @@ class TrieTensors:
     num_prefixes: int
 
     @classmethod
-    def of(cls, trie: TrieIndex, device: torch.device | str) -> TrieTensors:
+    def of(cls, trie: TrieArrays, device: torch.device | str) -> TrieTensors:
         """The tensors of `trie` on `device`."""
         letters, leaf = len(trie.alphabet), trie.num_prefixes
         end_code = int(np.searchsorted(trie.alphabet, trie.end_id))

@@ -16,4 +16,4 @@ def mix_in(retrieve: list, memorize: list, share: float) -> list:
     return retrieve + [memorize[i % len(memorize)] for i in range(count)]
     # END SOLUTION
 # --- after
-# This is `memorize_share` of the package's `Recipe`. The examples are shuffled afterwards, so that a batch holds some of each. Taken to its end, with as many memorize examples as the first step would have shown, it is the *joint* schedule.
+# This is `memorize_share` of the package's `TrainingConfig`. The examples are shuffled afterwards, so that a batch holds some of each. Taken to its end, with as many memorize examples as the first step would have shown, it is the *joint* schedule.

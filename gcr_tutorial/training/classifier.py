@@ -1,0 +1,153 @@
+"""Retrieval as classification: what GRACE's official code runs under the name "atomic identifiers".
+
+No identifier is generated. A linear map takes the last hidden state of the prompt into the space of *frozen CLIP image
+embeddings*, and one matrix product with these embeddings scores every memorized image. There is no memorize step either:
+what the images look like is in the embeddings, which have to be kept, so this is half an index and half a memory. It
+stands beside the six generative kinds to show what the official "atomic" figures measure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from gcr_tutorial.config import TrainingConfig
+from gcr_tutorial.models.backbone import Backbone
+from gcr_tutorial.models.lora import freeze, language_model, make_trainable, merge_lora
+from gcr_tutorial.models.prompts import retrieve_prompts
+from gcr_tutorial.training.examples import Example
+from gcr_tutorial.training.fine_tuning import retrieve_epochs
+from gcr_tutorial.training.loop import History, train
+
+
+class ClipClassifier(nn.Module):
+    """Logits of every image: (W h + b) . e_i, with h the prompt's last hidden state and e_i the image's frozen embedding.
+
+    Args:
+        hidden: width H of the language model.
+        embeddings: (N, D), L2-normalised CLIP image embeddings, one for each memorized image; not trained.
+    """
+
+    embeddings: torch.Tensor
+
+    def __init__(self, hidden: int, embeddings: torch.Tensor) -> None:
+        super().__init__()
+        if embeddings.ndim != 2 or not len(embeddings):
+            raise ValueError(f"the classifier needs CLIP embeddings (N, D), got shape {tuple(embeddings.shape)}")
+        self.project = nn.Linear(hidden, embeddings.shape[1])
+        self.register_buffer("embeddings", embeddings.float(), persistent=False)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """(B, H) hidden states -> (B, N) logits, in float32."""
+        return self.project(hidden.float()) @ self.embeddings.T
+
+    def save(self, path: str | Path) -> None:
+        """Write W and b to the safetensors file `path`; the embeddings are kept elsewhere (see `DenseGallery`)."""
+        save_file({name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}, path)
+
+    @classmethod
+    def load(cls, path: str | Path, embeddings: torch.Tensor) -> ClipClassifier:
+        """What `save` wrote, over the same embeddings. Raises FileNotFoundError, or ValueError where the two do not fit."""
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"{path} is missing: train the classifier again (run --identifier classifier)")
+        state = load_file(path)
+        weight = state.get("project.weight")
+        if weight is None or weight.ndim != 2 or len(weight) != embeddings.shape[1]:
+            raise ValueError(f"{path} does not fit embeddings of shape {tuple(embeddings.shape)}")
+        classifier = cls(weight.shape[1], embeddings)
+        classifier.load_state_dict(state)
+        return classifier.requires_grad_(False).eval()
+
+
+def last_hidden(backbone: Backbone, input_ids: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
+    """(B, H): the language model's state at the last token of each prompt; input_ids (B, L) padded on the left."""
+    model = backbone.model.get_base_model() if hasattr(backbone.model, "get_base_model") else backbone.model
+    positions = None if attention_mask is None else (attention_mask.cumsum(1) - 1).clamp(min=0)
+    return language_model(model)(
+        input_ids=input_ids, attention_mask=attention_mask, position_ids=positions, use_cache=False
+    ).last_hidden_state[:, -1]
+
+
+class ClassifierLoss(nn.Module):
+    """Cross-entropy of the right image among all of them; a drop-in for CompletionLoss, the labels being rows."""
+
+    def __init__(self, backbone: Backbone, classifier: ClipClassifier, label_smoothing: float = 0.0) -> None:
+        super().__init__()
+        self.backbone, self.model, self.classifier = backbone, backbone.model, classifier
+        self.label_smoothing = label_smoothing
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None, labels: torch.Tensor) -> torch.Tensor:
+        """Mean loss: input_ids (B, L) prompts padded on the left, labels (B, 1) rows of the embeddings."""
+        logits = self.classifier(last_hidden(self.backbone, input_ids, attention_mask))  # (B, N)
+        return nn.functional.cross_entropy(logits, labels[:, 0], label_smoothing=self.label_smoothing)
+
+
+def fine_tune_classifier(
+    backbone: Backbone,
+    embeddings: torch.Tensor,
+    queries: Sequence[tuple[str, int]],
+    *,
+    config: TrainingConfig | None = None,
+    seed: int = 0,
+    merge: bool = True,
+    progress: Callable[[str, int, int, float], None] | None = None,
+    checkpoint: str | Path | None = None,
+    **saving: Any,
+) -> tuple[ClipClassifier, History]:
+    """Train the map, and the language model under it, on `queries` ((text, row) pairs: captions and pseudo-queries).
+
+    The same recipe as `fine_tune`'s retrieve step, whatever its schedule: there is nothing to memorize. `embeddings` (N, D)
+    are the frozen CLIP embeddings of all memorized images. Changes `backbone.model` as `fine_tune` does; `progress(stage,
+    step, total, loss)` is called after each step; `checkpoint` is a folder, `saving` says how often (see `train`). Raises
+    ValueError without any query, and where a query names a row that is not there.
+    """
+    config = config or TrainingConfig()
+    if not queries:
+        raise ValueError(
+            "the classifier learns from captions and pseudo-queries, and there are none: raise "
+            "--pseudo-queries, or choose another identifier kind"
+        )
+    bad = [row for _, row in queries if not 0 <= row < len(embeddings)]
+    if bad:
+        raise ValueError(f"queries name rows {sorted(set(bad))[:5]}, but there are {len(embeddings)} images")
+    prompts = retrieve_prompts(backbone, [text for text, _ in queries])
+    examples = [Example(tuple(ids), (row,)) for ids, (_, row) in zip(prompts, queries, strict=True)]
+    hidden = backbone.model.config.get_text_config().hidden_size
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        classifier = ClipClassifier(hidden, embeddings).to(backbone.device)
+    history, epochs = History(), retrieve_epochs(config, len(queries))
+    if epochs:
+        make_trainable(backbone, config, seed=seed)
+        head, words = backbone.model.get_output_embeddings(), backbone.model.get_input_embeddings()
+        if head.weight is not words.weight:
+            head.requires_grad_(False)  # nothing is written: many processes would wait for its gradient
+        history.losses["retrieve"], history.seconds["retrieve"] = train(
+            backbone,
+            examples,
+            epochs=epochs,
+            config=config,
+            seed=seed,
+            callback=None if progress is None else lambda *at: progress("retrieve", *at),
+            checkpoint=None if checkpoint is None else Path(checkpoint) / "0_classifier.safetensors",
+            loss_model=ClassifierLoss(backbone, classifier, config.label_smoothing),
+            **saving,
+        )
+        (merge_lora if merge else freeze)(backbone)
+    return classifier.requires_grad_(False).eval(), history
+
+
+@torch.no_grad()
+def rank_by_classifier(
+    backbone: Backbone, classifier: ClipClassifier, inputs: Mapping[str, torch.Tensor], rows: Sequence[int], k: int
+) -> list[list[tuple[int, float]]]:
+    """For each prompt of `inputs` (see `left_pad`) the `k` likeliest of `rows` as (place in `rows`, log-probability in nats
+    among all N images), best first: what `trie_search` returns, by one matrix product."""
+    scores = classifier(last_hidden(backbone, inputs["input_ids"], inputs.get("attention_mask"))).log_softmax(-1)  # (B, N)
+    scores, places = scores[:, list(rows)].sort(dim=1, descending=True, stable=True)
+    return [list(zip(at, values)) for at, values in zip(places[:, :k].tolist(), scores[:, :k].tolist())]

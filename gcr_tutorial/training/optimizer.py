@@ -1,0 +1,58 @@
+"""Learning rates, and the gradient of a batch that may be too large for memory or shared by many processes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedType
+from torch import nn
+
+from gcr_tutorial.training import sharding
+
+
+def parameter_groups(model: nn.Module, lr: float, token_lr: float, weight_decay: float) -> list[dict[str, Any]]:
+    """The trainable parameters in three groups: matrices (decayed), vectors such as norms, and the embedding rows that
+    peft trains for new tokens (at `token_lr`); the latter two are not decayed. Raises ValueError if nothing trains."""
+    matrices, vectors, tokens = [], [], []
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            group = tokens if "trainable_tokens" in name else matrices if parameter.ndim > 1 else vectors
+            group.append(parameter)
+    groups = [
+        {"params": matrices, "lr": lr, "weight_decay": weight_decay},
+        {"params": vectors, "lr": lr, "weight_decay": 0.0},
+        {"params": tokens, "lr": token_lr, "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if not groups:
+        raise ValueError("no parameter is trainable: call add_lora(backbone) or unfreeze_language_model(backbone) before train")
+    return groups
+
+
+def warmup_cosine(warmup: float, total: int) -> Callable[[int], float]:
+    """Learning-rate factor of each optimizer step: up linearly over `warmup` (a share), then down a cosine to zero."""
+    rising = max(1, round(warmup * total))
+
+    def factor(step: int) -> float:
+        if step < rising:
+            return (step + 1) / (rising + 1)
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rising) / max(1, total - rising))))
+
+    return factor
+
+
+def new_accelerator(device: torch.device, mixed_precision: str) -> Accelerator:
+    """What spreads training over the processes of this run. Raises ValueError for DeepSpeed, and for split weights (FSDP) in
+    float16, whose gradients would have to be rescaled together."""
+    accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=mixed_precision)
+    if accelerator.distributed_type == DistributedType.DEEPSPEED:
+        raise ValueError(
+            "DeepSpeed is not supported: launch with data/accelerate/many_gpus.yaml, or fsdp.yaml to split the weights"
+        )
+    if sharding.fsdp_enabled() and mixed_precision == "fp16":
+        raise ValueError("split weights (FSDP) train in bf16 or float32, not in fp16: add --mixed-precision bf16, or no")
+    return accelerator

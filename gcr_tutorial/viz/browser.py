@@ -1,0 +1,120 @@
+"""Looking into the tree of identifiers: the pictures whose names begin with the same tokens (GRACE section 3.2)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from IPython.display import display
+from matplotlib.figure import Figure
+
+from gcr_tutorial.identifiers import Identifiers
+from gcr_tutorial.viz.canvas import END_LABEL, GREY_TEXT, Lookup, Page, look_up, shorten
+from gcr_tutorial.viz.widgets import Picture
+
+ACROSS, SIDE, PITCH = 10, 0.94, 1.02  # pictures in a line, inches of one, inches from one to the next
+MOST = 40  # pictures that are shown
+
+
+def rows_below(identifiers: Identifiers, prefix: Sequence[str], rows: Sequence[int] | None = None) -> list[int]:
+    """The rows of `identifiers` (or those among `rows`) whose names begin with `prefix`, in the order of their names."""
+    prefix = tuple(prefix)
+    chosen = range(len(identifiers)) if rows is None else rows
+    order = {token: i for i, token in enumerate(identifiers.new_tokens)}
+    found = [row for row in chosen if identifiers.codes[row][: len(prefix)] == prefix]
+    return sorted(found, key=lambda row: [(order.get(token, len(order)), token) for token in identifiers.codes[row]])
+
+
+def children_below(identifiers: Identifiers, prefix: Sequence[str], rows: Sequence[int] | None = None) -> dict[str, int]:
+    """The tokens that may follow `prefix` (`END_LABEL` where a name ends) with the number of pictures behind each."""
+    depth = len(tuple(prefix))
+    below = rows_below(identifiers, prefix, rows)
+    return dict(Counter((*identifiers.codes[row], END_LABEL)[depth] for row in below))
+
+
+def cluster_figure(
+    identifiers: Identifiers, prefix: Sequence[str], pictures: Lookup, rows: Sequence[int] | None = None
+) -> Figure:
+    """The pictures whose names begin with `prefix`, each over the rest of its name; at most MOST of them.
+
+    Raises ValueError where no name begins so.
+    """
+    below = rows_below(identifiers, prefix, rows)
+    if not below:
+        raise ValueError(f"no picture's name begins with {' '.join(prefix)}: choose tokens that children_below lists")
+    shown = below[:MOST]
+    lines = -(-len(shown) // ACROSS)
+    page = Page(ACROSS * PITCH + 0.3, 0.45 + lines * (PITCH + 0.16))
+    more = f", {MOST} of them shown" if len(below) > MOST else ""
+    title = f"{' '.join(prefix) or 'the whole gallery'}: {len(below):,} picture{'s' if len(below) > 1 else ''}{more}"
+    page.text(0.18, 0.22, shorten(title, 10, page.width - 0.4), 10, va="center_baseline")
+    for i, row in enumerate(shown):
+        x, y = 0.18 + i % ACROSS * PITCH, 0.4 + i // ACROSS * (PITCH + 0.16)
+        page.picture(x, y, SIDE, [look_up(pictures)(row)])
+        rest = " ".join(identifiers.codes[row][len(tuple(prefix)) :]) or END_LABEL
+        page.text(
+            x + SIDE / 2, y + SIDE + 0.1, shorten(rest, 6.5, PITCH - 0.04), 6.5, GREY_TEXT, ha="center", va="center_baseline"
+        )
+    return page.figure
+
+
+def cluster_picture(
+    identifiers: Identifiers, prefix: Sequence[str], pictures: Lookup, rows: Sequence[int] | None = None
+) -> Picture:
+    """`cluster_figure` as a notebook shows it, with alt text."""
+    found = rows_below(identifiers, prefix, rows)
+    words = f"{len(found)} picture{'s whose names begin' if len(found) != 1 else ' whose name begins'}"
+    alt = f"{words} with {' '.join(prefix) or 'any token'}."
+    return Picture(cluster_figure(identifiers, prefix, pictures, rows), alt)
+
+
+def cluster_browser(
+    identifiers: Identifiers, pictures: Lookup, rows: Sequence[int] | None = None, start: Sequence[str] = (), levels: int = 3
+) -> None:
+    """Show the cluster `start`, and above it a menu for each of the first `levels` tokens: choosing one goes down the tree.
+
+    Arguments as of `cluster_figure`. Without ipywidgets the still picture stands alone. Raises ValueError where no name
+    begins with `start`.
+    """
+    first = cluster_picture(identifiers, start, pictures, rows)
+    try:
+        import ipywidgets
+    except ImportError:
+        display(first)
+        return
+    menus = [
+        ipywidgets.Dropdown(description=f"token {level + 1}", layout=ipywidgets.Layout(width="16em", max_width="100%"))
+        for level in range(levels)
+    ]
+
+    def fill(level: int, prefix: tuple[str, ...], chosen: Sequence[str] = ()) -> None:
+        """Offer in the menus from `level` on what may follow `prefix`, with the tokens `chosen` selected in them."""
+        for at in range(level, levels):
+            found = children_below(identifiers, prefix, rows) if len(prefix) == at else {}
+            menus[at].options = [("any", "")] + [
+                (f"{token} ({count})", token) for token, count in found.items() if token != END_LABEL
+            ]
+            menus[at].value = chosen[at] if at < len(chosen) else ""
+            menus[at].disabled = len(menus[at].options) == 1
+            prefix = (*prefix, menus[at].value) if menus[at].value else prefix
+
+    fill(0, (), tuple(start)[:levels])
+    display(ipywidgets.HBox(menus, layout=ipywidgets.Layout(flex_flow="row wrap")))
+    shown = display(first, display_id=True)
+    filling = False  # while menus are filled they report changes that nobody made
+
+    def changed(change: dict[str, Any]) -> None:
+        nonlocal filling
+        if filling:
+            return
+        filling = True
+        level = menus.index(change["owner"])
+        prefix = tuple(menu.value for menu in menus[: level + 1] if menu.value)
+        fill(level + 1, prefix)
+        filling = False
+        if shown is not None:
+            shown.update(cluster_picture(identifiers, prefix, pictures, rows))
+
+    for menu in menus:
+        menu.observe(changed, names="value")

@@ -1,0 +1,185 @@
+"""The pipeline: what it counts, what it keeps apart, and that it learns. (`test_end_to_end.py` runs it by command.)"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny_data import TEST, TRAIN, data_folder
+
+from gcr_tutorial import progress
+from gcr_tutorial.config import TrainingConfig, get_preset
+from gcr_tutorial.data.corpus import ImageCaptionCorpus
+from gcr_tutorial.data.task import make_task
+from gcr_tutorial.evaluation.evaluate import valid_rate
+from gcr_tutorial.experiments import pipeline
+from gcr_tutorial.experiments.pipeline import peak_memory_gb, run, thin, training_queries, write_results
+from gcr_tutorial.progress import every
+
+QUICK = TrainingConfig(memorize_epochs=1, retrieve_epochs=1)
+
+
+@pytest.fixture(autouse=True)
+def tiny_data(monkeypatch):
+    monkeypatch.setenv("GCR_DATA", str(data_folder()))
+
+
+@pytest.fixture(scope="module")
+def corpus() -> ImageCaptionCorpus:
+    return ImageCaptionCorpus.from_picturebook(TRAIN, 2, TEST)
+
+
+def preset(config: TrainingConfig = QUICK, **changes):
+    return replace(get_preset("tiny"), training=config, pseudo_queries=2, pseudo_samples=3, **changes)
+
+
+def quiet(line: str) -> None:
+    pass
+
+
+def test_progress_says_how_long_is_left(monkeypatch):
+    now, said = [100.0], []
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    report = every(10, said.append)
+    for step in range(1, 21):  # 4 seconds a step
+        report("memorize", step, 20, 1.5)
+        now[0] += 4
+    for done in (64, 128, 192):  # counts by batches, without a loss
+        report("search", done, 640)
+        now[0] += 20
+    assert said[0] == "  memorize 4/20 steps, loss 1.500, 64 s left" and len(said) == 7 + 2
+    assert said[6] == "  memorize 20/20 steps, loss 1.500, 0 s left"
+    assert said[7:] == ["  search 128/640, 160 s left", "  search 192/640, 140 s left"]
+
+
+def test_progress_starts_anew_with_the_next_stage_of_the_same_length(monkeypatch):
+    now, said = [0.0], []
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    report = every(10, said.append)
+    for stage in ("search", "search the full gallery"):
+        for done in (64, 128):
+            report(stage, done, 128)
+            now[0] += 30
+    assert said == ["  search 128/128, 0 s left", "  search the full gallery 128/128, 0 s left"]
+
+
+@given(st.lists(st.floats(0, 9), max_size=700), st.integers(1, 250))
+def test_a_thinned_curve_is_short_and_starts_where_it_did(values, most):
+    kept = thin(values, most)
+    assert len(kept) <= most and (not values or kept[0] == round(values[0], 4))
+    assert len(values) > most or kept == [round(value, 4) for value in values]
+
+
+@pytest.mark.parametrize(
+    "rankings, expected",
+    [
+        ([[1, 2], [2, 3]], 1.0),
+        ([[1, 1], [2, 3]], 0.75),  # each image counts once
+        ([[1, 9], [2, 3]], 0.75),  # 9 is not in the gallery
+        ([[1], []], 0.25),  # places left empty count as invalid
+        ([[1, 2, 3], [3, 2, 9]], 1.0),  # only the first k count
+    ],
+)
+def test_valid_rate_by_hand(rankings, expected):
+    assert valid_rate(rankings, {1, 2, 3}, 2) == expected
+
+
+def test_training_queries_are_human_captions_and_pseudo_queries_by_row(corpus):
+    task = make_task(corpus)
+    row_of = {image: row for row, image in enumerate(task.memorize)}
+    queries = training_queries(task, row_of, [["one", "two"], ["three"]], [TRAIN, TRAIN + 1])
+    assert queries[-3:] == [("one", TRAIN), ("two", TRAIN), ("three", TRAIN + 1)]
+    assert queries[:5] == [(text, 0) for text in corpus.records[0].captions] and len(queries) == 5 * TRAIN + 3
+    with pytest.raises(ValueError):
+        training_queries(task, row_of, [["one"]], [TRAIN, TRAIN + 1])
+
+
+def refuse(*arguments, **names):
+    raise AssertionError("work was done before the mistake was reported")
+
+
+@pytest.mark.parametrize("mistake", [{"identifier": "magic"}, {"protocol": "magic"}])
+def test_mistakes_are_reported_before_any_work(corpus, monkeypatch, mistake):
+    monkeypatch.setattr(pipeline, "load_backbone", refuse)
+    with pytest.raises(ValueError, match="magic.*(choose|expected) one of"):
+        run(corpus, preset(), progress=quiet, **mistake)
+
+
+def test_a_missing_clip_or_an_impossible_folder_is_reported_before_any_work(corpus, monkeypatch, tmp_path):
+    monkeypatch.setattr(pipeline, "cached_features", refuse)
+    with pytest.raises(FileNotFoundError, match="tiny-clip"):
+        run(corpus, preset(clip=str(tmp_path / "tiny-clip")), progress=quiet)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError):
+        run(corpus, preset(), out=tmp_path / "file", progress=quiet)
+
+
+def test_no_caption_of_a_test_image_trains(corpus, monkeypatch):
+    seen: list[Sequence] = []
+    original = pipeline.fine_tune
+
+    def spy(backbone, targets, queries, **settings):
+        seen.extend(queries)
+        return original(backbone, targets, queries, **settings)
+
+    monkeypatch.setattr(pipeline, "fine_tune", spy)
+    results = run(corpus, preset(), progress=quiet)
+    task = make_task(corpus)
+    asked = {query.text for query in task.eval_queries}
+    rows_of_test = {task.memorize.index(image) for image in task.gallery}
+    about_test = [text for text, row in seen if row in rows_of_test]
+    assert about_test and not asked & set(about_test)  # what the model said of the pixels, not what the grammar said
+    assert {row for _, row in seen} == set(range(TRAIN + TEST))
+    assert len(seen) == results["n_training_queries"] == 5 * TRAIN + results["n_pseudo_queries"]
+    assert len(about_test) == results["n_pseudo_queries"] <= 2 * TEST
+    verdicts = [corpus.is_true(text, task.memorize[row]) for text, row in seen if row in rows_of_test]
+    assert results["pseudo_true_share"] == round(sum(verdicts) / len(verdicts), 4)
+
+
+def test_same_seed_same_results_other_seed_others(corpus):
+    first, again, other = (run(corpus, preset(), seed=seed, progress=quiet) for seed in (3, 3, 4))
+    for name in ("recall", "recall_full_gallery", "valid_rate", "baselines", "losses", "n_pseudo_queries", "ambiguity_aware"):
+        assert first[name] == again[name], name
+    assert first["losses"] != other["losses"] and (first["seed"], other["seed"]) == (3, 4)
+
+
+@pytest.mark.parametrize("schedule, identifier", [("sequential", "atomic"), ("joint", "structured")])
+def test_what_it_was_told_it_remembers(corpus, monkeypatch, tmp_path, schedule, identifier):
+    config = TrainingConfig(schedule=schedule, trainable="full", lr=5e-3, batch_size=16, memorize_epochs=10, retrieve_epochs=25)
+    kept = []
+    monkeypatch.setattr(pipeline, "write_results", lambda out, retriever, results: kept.append(retriever))
+    results = run(corpus, preset(config), identifier=identifier, progress=quiet, out=tmp_path)
+    assert results["schedule"] == schedule
+    assert set(results["losses"]) == ({"joint"} if schedule == "joint" else {"memorize", "retrieve"})
+    *_, last = results["losses"].values()
+    assert last[-1] < last[0] / 2
+    told = [(text, row) for row in range(TRAIN) for text in corpus.records[row].captions]
+    found = kept[0].rank([text for text, _ in told], 1, rows=range(TRAIN + TEST))
+    hits = sum(hits[0].row == row for hits, (_, row) in zip(found, told))
+    assert hits >= 0.5 * len(told)  # ten times what chance would give
+
+
+def test_an_unfinished_write_leaves_no_results(tmp_path):
+    def dies(folder):
+        raise KeyboardInterrupt
+
+    (tmp_path / "results.json").write_text('{"of": "an earlier run"}')
+    with pytest.raises(KeyboardInterrupt):
+        write_results(tmp_path, SimpleNamespace(save_pretrained=dies), {"seed": 1})
+    assert not (tmp_path / "results.json").exists()
+    write_results(tmp_path, SimpleNamespace(save_pretrained=lambda folder: folder.mkdir()), {"seed": 1})
+    assert json.loads((tmp_path / "results.json").read_text()) == {"seed": 1}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["results.json", "retriever"]
+
+
+def test_peak_memory_is_in_gib_on_linux_and_macos(monkeypatch):
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(resource, "getrusage", lambda who: SimpleNamespace(ru_maxrss=3 * 2**20))
+    monkeypatch.setattr(pipeline.sys, "platform", "linux")
+    assert peak_memory_gb() == 3.0
+    monkeypatch.setattr(resource, "getrusage", lambda who: SimpleNamespace(ru_maxrss=3 * 2**30))
+    monkeypatch.setattr(pipeline.sys, "platform", "darwin")
+    assert peak_memory_gb() == 3.0

@@ -1,0 +1,70 @@
+"""Figures show what they are given, and any words a reader may type."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+from PIL import Image
+
+from gcr_tutorial.picturebook.contact_sheet import contact_sheet
+from gcr_tutorial.viz.pictures import GOOD, LINES, loss_figure, ranking_figure, save_ranking
+
+RED, BLUE = (200, 30, 30), (30, 30, 200)
+FOUND = [
+    (Image.new("RGB", (20, 30), colour), SimpleNamespace(image_id=name, score=score))
+    for colour, name, score in ((RED, "a.jpg", -0.5), (BLUE, "b_$x$.jpg", -2.25))
+]
+
+
+def test_a_ranking_shows_pictures_names_scores_and_the_right_one():
+    figure = ranking_figure("a red wall", FOUND, target="b_$x$.jpg")
+    first, second = figure.axes
+    assert figure.get_suptitle() == "“a red wall”"
+    assert tuple(first.images[0].get_array()[0, 0]) == RED and tuple(second.images[0].get_array()[0, 0]) == BLUE
+    assert first.get_xlabel() == "a.jpg\nlog p = -0.50" and second.get_xlabel() == "b_$x$.jpg\nlog p = -2.25"
+    assert first.get_title(loc="left") == "1." and second.get_title(loc="left") == "2. right"
+    widths = [axis.spines["top"].get_linewidth() for axis in (first, second)]
+    assert widths[1] > 2 * widths[0]
+    assert to_hex(second.spines["top"].get_edgecolor()).upper() == GOOD != to_hex(first.spines["top"].get_edgecolor()).upper()
+
+
+@pytest.mark.parametrize("query", [r"a $\foo$ b", "it costs $5 or $6", "x" * 300, "a\nb", "_{^", "un garçon à vélo"])
+@pytest.mark.filterwarnings("error")
+def test_any_query_can_be_written_on_a_picture(tmp_path, query):
+    save_ranking(tmp_path / "new" / "r.png", query, FOUND)
+    with Image.open(tmp_path / "new" / "r.png") as picture:
+        picture.load()
+        assert picture.format == "PNG" and picture.width > 300
+        colours = np.asarray(picture.convert("RGB")).reshape(-1, 3)
+    for colour in (RED, BLUE):
+        assert (np.abs(colours - np.array(colour)).max(1) < 3).sum() > 500
+
+
+def test_nothing_found_is_a_figure_too(tmp_path):
+    save_ranking(tmp_path / "r.png", "nothing", [])
+    assert (tmp_path / "r.png").stat().st_size > 0
+
+
+def test_contact_sheet_has_every_picture_in_its_place():
+    pictures = [Image.new("RGB", (7, 9), (10 * i, 0, 0)) for i in range(5)]
+    sheet = contact_sheet(pictures, columns=3, size=10, gap=2)
+    assert sheet.size == (3 * 12 + 2, 2 * 12 + 2)
+    middles = [sheet.getpixel((2 + column * 12 + 5, 2 + row * 12 + 5)) for row in range(2) for column in range(3)]
+    assert middles == [(10 * i, 0, 0) for i in range(5)] + [(255, 255, 255)]
+    assert sheet.getpixel((0, 0)) == sheet.getpixel((12, 5)) == (255, 255, 255)
+
+
+def test_loss_curves_are_running_means():
+    axis = loss_figure({"memorize": [4.0, 2.0, 1.0], "retrieve": [3.0]}, smooth=0.5).axes[0]
+    memorize, retrieve = axis.lines
+    np.testing.assert_allclose(memorize.get_ydata(), [4.0, 3.0, 2.0])
+    assert list(memorize.get_xdata()) == [1, 2, 3] and list(retrieve.get_ydata()) == [3.0]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["memorize", "retrieve"]
+    assert axis.get_ylim()[0] == 0
+    assert (memorize.get_color(), memorize.get_linestyle()) != (retrieve.get_color(), retrieve.get_linestyle())
+
+
+def test_no_curve_is_left_out_and_none_is_no_error():
+    assert len(loss_figure({f"stage {i}": [1.0] for i in range(len(LINES) + 2)}).axes[0].lines) == len(LINES) + 2
+    assert loss_figure({}).axes[0].get_legend() is None
