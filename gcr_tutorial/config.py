@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from gcr_tutorial.paths import located
 
@@ -54,6 +55,28 @@ class TrainingConfig:
         for name, smallest in least.items():
             if not getattr(self, name) >= smallest:  # a nan is refused too
                 raise ValueError(f"{name.replace('_', ' ')} of {getattr(self, name)}: give {smallest} or more")
+
+
+@dataclass(frozen=True)
+class CheckpointConfig:
+    """Where and how often the state of training is saved, so that a killed run can go on."""
+
+    folder: Path | None = None  # one file for each stage of training; None saves nothing
+    seconds: float | None = 60.0  # save after so many seconds; None is never
+    steps: int | None = None  # save after so many optimizer steps, too; None is never
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One run of the whole method over a corpus with a preset: what is made, and how the work is kept."""
+
+    identifier: str = "atomic"  # kind of identifier: atomic, structured, numeric, string, semantic, residual or classifier
+    protocol: str = "karpathy"  # which captions are queries: karpathy or heldout-caption
+    seed: int = 0  # of everything random: the same seed on the same machine gives the same recalls
+    out: Path | None = None  # folder for results.json, the retriever and, until they are complete, checkpoints
+    resume: bool = False  # go on with the interrupted run in `out`, if there is one
+    checkpoint_seconds: float | None = 60.0  # save the state of training after so many seconds
+    checkpoint_steps: int | None = None  # save it after so many optimizer steps, too
 
 
 @dataclass(frozen=True)

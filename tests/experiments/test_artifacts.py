@@ -10,7 +10,7 @@ from tiny_data import TEST, TRAIN, data_folder, own_copy
 
 from gcr_tutorial.config import TrainingConfig, get_preset
 from gcr_tutorial.experiments import artifacts
-from gcr_tutorial.experiments.artifacts import rebuild_asked, load_artifact, ship
+from gcr_tutorial.experiments.artifacts import load_artifact, rebuild_asked, ship
 from gcr_tutorial.paths import build_dir
 
 QUERIES = ["a boy flying a kite", "A dog.", "a red car on a street"]
