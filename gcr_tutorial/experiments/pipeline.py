@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from gcr_tutorial import processes
-from gcr_tutorial.config import Preset
+from gcr_tutorial.config import CheckpointConfig, Preset
 from gcr_tutorial.data.corpus import ImageCaptionCorpus
 from gcr_tutorial.data.loading import load_pictures
 from gcr_tutorial.data.task import RetrievalTask, make_task
@@ -110,11 +110,7 @@ def run(
     clip = timer("load CLIP", lambda: load_clip(preset.clip_path, str(device)))
     if out is not None:
         timer.unfinished = UnfinishedRun(out, settings, resume)
-    saving = {
-        "checkpoint": timer.unfinished and timer.unfinished.training,
-        "checkpoint_seconds": checkpoint_seconds,
-        "checkpoint_steps": checkpoint_steps,
-    }
+    checkpoint = CheckpointConfig(timer.unfinished and timer.unfinished.training, checkpoint_seconds, checkpoint_steps)
     size = preset.image_size
     features = timer(
         "vision features",
@@ -135,7 +131,7 @@ def run(
                 config=replace(preset.training, schedule="sequential"),
                 seed=seed,
                 progress=every(10, progress),
-                **saving,
+                checkpoint=checkpoint,
             ),
         )
     pseudo = stored_pseudo_queries(
@@ -173,7 +169,7 @@ def run(
     add_tokens(backbone, identifiers.new_tokens, seed)
     started, learning = (
         time.perf_counter(),
-        {"config": preset.training, "seed": seed, "progress": every(10, progress), **saving},
+        {"config": preset.training, "seed": seed, "progress": every(10, progress), "checkpoint": checkpoint},
     )
     classifier = None
     if identifier == "classifier":

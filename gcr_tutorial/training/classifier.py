@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from gcr_tutorial.config import TrainingConfig
+from gcr_tutorial.config import CheckpointConfig, TrainingConfig
 from gcr_tutorial.models.backbone import Backbone
 from gcr_tutorial.models.lora import freeze, language_model, make_trainable, merge_lora
 from gcr_tutorial.models.prompts import retrieve_prompts
@@ -96,14 +95,13 @@ def fine_tune_classifier(
     seed: int = 0,
     merge: bool = True,
     progress: Callable[[str, int, int, float], None] | None = None,
-    checkpoint: str | Path | None = None,
-    **saving: Any,
+    checkpoint: CheckpointConfig = CheckpointConfig(),
 ) -> tuple[ClipClassifier, History]:
     """Train the map, and the language model under it, on `queries` ((text, row) pairs: captions and pseudo-queries).
 
     The same recipe as `fine_tune`'s retrieve step, whatever its schedule: there is nothing to memorize. `embeddings` (N, D)
     are the frozen CLIP embeddings of all memorized images. Changes `backbone.model` as `fine_tune` does; `progress(stage,
-    step, total, loss)` is called after each step; `checkpoint` is a folder, `saving` says how often (see `train`). Raises
+    step, total, loss)` is called after each step; `checkpoint` says where the state is saved and how often (see `train`). Raises
     ValueError without any query, and where a query names a row that is not there.
     """
     config = config or TrainingConfig()
@@ -134,9 +132,9 @@ def fine_tune_classifier(
             config=config,
             seed=seed,
             callback=None if progress is None else lambda *at: progress("retrieve", *at),
-            checkpoint=None if checkpoint is None else Path(checkpoint) / "0_classifier.safetensors",
+            checkpoint=checkpoint,
+            name="0_classifier",
             loss_model=ClassifierLoss(backbone, classifier, config.label_smoothing),
-            **saving,
         )
         (merge_lora if merge else freeze)(backbone)
     return classifier.requires_grad_(False).eval(), history

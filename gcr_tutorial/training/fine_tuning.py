@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import Any
 
 import torch
 
-from gcr_tutorial.config import TrainingConfig
+from gcr_tutorial.config import CheckpointConfig, TrainingConfig
 from gcr_tutorial.models.backbone import Backbone
 from gcr_tutorial.models.lora import find_untrained_tokens, freeze, make_trainable, merge_lora
 from gcr_tutorial.training.examples import Example, memorize_examples, retrieve_examples
@@ -31,15 +29,14 @@ def fine_tune(
     seed: int = 0,
     merge: bool = True,
     progress: Callable[[str, int, int, float], None] | None = None,
-    checkpoint: str | Path | None = None,
-    **saving: Any,
+    checkpoint: CheckpointConfig = CheckpointConfig(),
 ) -> History:
     """Write identifiers into the parameters: `targets` (token ids with end token, one an image row) are learned from
     `features` (N, S, H) and from `queries` ((text, row) pairs: captions and pseudo-queries).
 
     Changes `backbone.model`: with `merge` LoRA weights are folded in at the end, else it is left a peft model.
-    `progress(stage, step, total, loss)` is called after each step; `checkpoint` is a folder, with one
-    file a stage, `saving` says how often (see `train`). Raises ValueError where rows do not match.
+    `progress(stage, step, total, loss)` is called after each step; `checkpoint` says where the state
+    of each stage is saved and how often (see `train`). Raises ValueError where rows do not match.
     """
     config = config or TrainingConfig()
     if len(features) != len(targets):
@@ -56,7 +53,6 @@ def fine_tune(
     history = History()
     for number, (stage, examples, epochs) in enumerate(_stages(backbone, targets, queries, config)):
         report = None if progress is None else (lambda *at, stage=stage: progress(stage, *at))
-        file = None if checkpoint is None else Path(checkpoint) / f"{number}_{stage}.safetensors"
         history.losses[stage], history.seconds[stage] = train(
             backbone,
             examples,
@@ -65,8 +61,8 @@ def fine_tune(
             features=features,
             seed=seed + number,
             callback=report,
-            checkpoint=file,
-            **saving,
+            checkpoint=checkpoint,
+            name=f"{number}_{stage}",
         )
     (merge_lora if merge else freeze)(backbone)
     return history

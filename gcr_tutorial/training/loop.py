@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 
 import torch
 from torch import nn
 
 from gcr_tutorial import processes
-from gcr_tutorial.config import TrainingConfig
+from gcr_tutorial.config import CheckpointConfig, TrainingConfig
 from gcr_tutorial.models.backbone import Backbone
 from gcr_tutorial.training import sharding
 from gcr_tutorial.training.examples import Example, collate, length_bucketed_batches
@@ -37,17 +36,16 @@ def train(
     features: torch.Tensor | None = None,
     seed: int = 0,
     callback: Callable[[int, int, float], None] | None = None,
-    checkpoint: str | Path | None = None,
-    checkpoint_seconds: float | None = 60.0,
-    checkpoint_steps: int | None = None,
+    checkpoint: CheckpointConfig = CheckpointConfig(),
+    name: str = "training",
     loss_model: nn.Module | None = None,
 ) -> tuple[list[float], float]:
     """Train what is trainable in `backbone.model` (see `adapt`); returns the loss of every step and the seconds taken.
 
     `loss_model` takes the batches (see `collate`) to a mean loss, and is trained itself: CompletionLoss, unless another is
-    given. `callback(step, total, loss)` is called after each step. With `checkpoint` (a file) the state is saved every
-    `checkpoint_seconds`, every `checkpoint_steps`, at the end, and when the run is interrupted; started again with the
-    same arguments, training goes on from there to the same result. Raises FloatingPointError where the loss is no number,
+    given. `callback(step, total, loss)` is called after each step. With `checkpoint.folder` the state is saved there under
+    `name`, as often as `checkpoint` says, at the end, and when the run is interrupted; started again with the same
+    arguments, training goes on from there to the same result. Raises FloatingPointError where the loss is no number,
     MemoryError where not even one example fits, Interrupted after SIGTERM or Ctrl-C.
     """
     device = backbone.device
@@ -64,7 +62,7 @@ def train(
     optimizer = torch.optim.AdamW(parameter_groups(trained, config.lr, config.token_lr, config.weight_decay), fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(config.warmup, len(batches)))
     model, optimizer = (trained, optimizer) if sharding.fsdp_enabled() else accelerator.prepare(trained, optimizer)
-    state = TrainingState(checkpoint, trained, optimizer, schedule, accelerator, settings, checkpoint_seconds, checkpoint_steps)
+    state = TrainingState(checkpoint, name, trained, optimizer, schedule, accelerator, settings)
     gradient = BatchGradient(
         accelerator, model, lambda part: collate(part, backbone.pad_id, features, accelerator.device), config.accumulation
     )

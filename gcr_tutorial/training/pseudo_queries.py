@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
 
 import torch
 
-from gcr_tutorial.config import TrainingConfig
+from gcr_tutorial.config import CheckpointConfig, TrainingConfig
 from gcr_tutorial.models.backbone import Backbone
 from gcr_tutorial.models.features import model_inputs, next_position
 from gcr_tutorial.models.lora import make_trainable, merge_lora
@@ -31,13 +29,12 @@ def fine_tune_captioner(
     config: TrainingConfig | None = None,
     seed: int = 0,
     progress: Callable[[str, int, int, float], None] | None = None,
-    checkpoint: str | Path | None = None,
-    **saving: Any,
+    checkpoint: CheckpointConfig = CheckpointConfig(),
 ) -> History:
     """Teach `backbone` to caption in the words of the training split: `captions` are (text, row of `features`) pairs.
 
-    Give captions of training images only. Changes the weights in place (LoRA is folded in). `checkpoint` is a folder,
-    `saving` says how often (see `train`).
+    Give captions of training images only. Changes the weights in place (LoRA is folded in). `checkpoint` says where the state is
+    saved and how often (see `train`).
     """
     config, history = config or TrainingConfig(lr=1e-3), History()
     if not captions or not epochs:
@@ -52,8 +49,8 @@ def fine_tune_captioner(
         features=features,
         seed=seed,
         callback=report,
-        checkpoint=None if checkpoint is None else Path(checkpoint) / "caption.safetensors",
-        **saving,
+        checkpoint=checkpoint,
+        name="caption",
     )
     merge_lora(backbone)
     return history

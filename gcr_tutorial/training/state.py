@@ -17,6 +17,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from gcr_tutorial import processes
+from gcr_tutorial.config import CheckpointConfig
 from gcr_tutorial.training.checkpoints import differences, load_checkpoint, save_checkpoint
 from gcr_tutorial.training.examples import Example
 from gcr_tutorial.training.sharding import full_tensor, shard_like, shard_optimizer_state
@@ -37,26 +38,26 @@ class TrainingState:
     at once. Without a path nothing is saved or caught. Only the main process writes; all of them read.
 
     Args:
-        path: the file.
+        checkpoint: the folder of the file, None for no file, and how often `after_step` saves.
+        name: of the file, without its ending.
         model: holds the trainable weights; not wrapped.
         settings: JSON values that must be the same for training to go on.
-        seconds, steps: how often `after_step` saves, whichever comes first; None is never.
     """
 
     def __init__(
         self,
-        path: str | Path | None,
+        checkpoint: CheckpointConfig,
+        name: str,
         model: nn.Module,
         optimizer: Any,
         schedule: Any,
         accelerator: Accelerator,
         settings: dict[str, Any],
-        seconds: float | None = 60.0,
-        steps: int | None = None,
     ) -> None:
-        self.path, self.optimizer, self.schedule, self.scaler = path, optimizer, schedule, accelerator.scaler
+        self.path = None if checkpoint.folder is None else Path(checkpoint.folder) / f"{name}.safetensors"
+        self.optimizer, self.schedule, self.scaler = optimizer, schedule, accelerator.scaler
         self.weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
-        self.settings, self.every_seconds, self.every_steps = settings, seconds, steps
+        self.settings, self.every_seconds, self.every_steps = settings, checkpoint.seconds, checkpoint.steps
         self.before, self.started, self.saved = 0.0, time.monotonic(), time.monotonic()
         self.saved_steps: int | None = None
         self.signal: int | None = None

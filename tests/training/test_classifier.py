@@ -8,7 +8,7 @@ from tiny_backbone import captions, tiny_backbone
 from tiny_data import finished_run, own_copy
 from torch.nn.functional import normalize
 
-from gcr_tutorial.config import TrainingConfig
+from gcr_tutorial.config import CheckpointConfig, TrainingConfig
 from gcr_tutorial.decoding import left_pad
 from gcr_tutorial.identifiers import make_identifiers
 from gcr_tutorial.models.backbone import Backbone
@@ -132,10 +132,12 @@ def test_training_goes_on_from_a_checkpoint_with_the_map_in_it(tmp_path):
     whole, history = fine_tune_classifier(tiny_backbone(), embeddings(), queries, config=config)
     with pytest.raises(Killed):
         fine_tune_classifier(
-            tiny_backbone(), embeddings(), queries, config=config, checkpoint=tmp_path, progress=dies, checkpoint_seconds=-1.0
+            tiny_backbone(), embeddings(), queries, config=config, checkpoint=CheckpointConfig(tmp_path, -1.0), progress=dies
         )
     assert list(tmp_path.iterdir())
-    resumed, again = fine_tune_classifier(tiny_backbone(), embeddings(), queries, config=config, checkpoint=tmp_path)
+    resumed, again = fine_tune_classifier(
+        tiny_backbone(), embeddings(), queries, config=config, checkpoint=CheckpointConfig(tmp_path)
+    )
     assert again.losses == history.losses and torch.equal(resumed.project.weight, whole.project.weight)
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from tiny_backbone import captions, tiny_backbone
 
-from gcr_tutorial.config import TrainingConfig
+from gcr_tutorial.config import CheckpointConfig, TrainingConfig
 from gcr_tutorial.models.features import merge_features
 from gcr_tutorial.models.lora import add_lora, find_untrained_tokens, merge_lora
 from gcr_tutorial.models.tokens import add_tokens
@@ -203,9 +203,9 @@ class Killed(Exception):
 
 
 @pytest.mark.parametrize("kill_at", [("memorize", 2), ("retrieve", 3)])
-def test_a_killed_run_goes_on_to_the_same_result(task, tmp_path, monkeypatch, kill_at):
+def test_a_killed_run_goes_on_to_the_same_result(task, tmp_path, kill_at):
     backbone, targets, queries, features = task
-    monkeypatch.setattr(train, "__kwdefaults__", train.__kwdefaults__ | {"checkpoint_seconds": -1.0})
+    every_step = CheckpointConfig(tmp_path, seconds=-1.0)
 
     def kill(stage, step, total, loss):
         if (stage, step) == kill_at:
@@ -213,8 +213,8 @@ def test_a_killed_run_goes_on_to_the_same_result(task, tmp_path, monkeypatch, ki
 
     killed, unharmed = copy.deepcopy(backbone), copy.deepcopy(backbone)
     with pytest.raises(Killed):
-        fine_tune(killed, targets, queries, features=features, config=SHORT, progress=kill, checkpoint=tmp_path)
-    resumed = fine_tune(backbone, targets, queries, features=features, config=SHORT, checkpoint=tmp_path)
+        fine_tune(killed, targets, queries, features=features, config=SHORT, progress=kill, checkpoint=every_step)
+    resumed = fine_tune(backbone, targets, queries, features=features, config=SHORT, checkpoint=CheckpointConfig(tmp_path))
     straight = fine_tune(unharmed, targets, queries, features=features, config=SHORT)
     assert resumed.losses == straight.losses
     for name, weight in unharmed.model.state_dict().items():
@@ -223,9 +223,9 @@ def test_a_killed_run_goes_on_to_the_same_result(task, tmp_path, monkeypatch, ki
 
 def test_checkpoint_of_another_run_is_refused(task, tmp_path):
     backbone, targets, queries, features = task
-    fine_tune(copy.deepcopy(backbone), targets, queries, features=features, config=SHORT, checkpoint=tmp_path)
+    fine_tune(copy.deepcopy(backbone), targets, queries, features=features, config=SHORT, checkpoint=CheckpointConfig(tmp_path))
     with pytest.raises(ValueError, match="another run: seed was 0 and is 1. Go on"):
-        fine_tune(backbone, targets, queries, features=features, config=SHORT, seed=1, checkpoint=tmp_path)
+        fine_tune(backbone, targets, queries, features=features, config=SHORT, seed=1, checkpoint=CheckpointConfig(tmp_path))
 
 
 def test_same_seed_same_weights_other_seed_other_weights(task):
