@@ -1,4 +1,4 @@
-"""A contact sheet of the Picturebook: `python -m gcr_tutorial.picturebook OUT.png --count 100 --size 256`."""
+"""Draw a contact sheet of the Picturebook: `python -m gcr_tutorial.picturebook OUT.png --count 100 --size 256`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from ..files import new_file
+from gcr_tutorial.files import new_file
+
 from . import render, sample_scene, scene_seed
 from .contact_sheet import contact_sheet
 from .scene import WORLDS

@@ -1,4 +1,4 @@
-"""What people do: for each activity the pose, the props, and where it makes sense. `draw_person` draws one."""
+"""The activities of people: the pose and the props of each. `draw_person` draws a person who does one."""
 
 from __future__ import annotations
 
@@ -197,10 +197,11 @@ def _joints(kind: str, activity: str, swapped: bool) -> Joints:
 
 
 def draw_person(c: Canvas, look: Look, activity: str, prop_color: RGB, v: float) -> None:
-    """Draw someone with the look doing the activity; `prop_color` is for the prop that the activity names."""
+    """Draw a person with this look who does this activity; `prop_color` is the colour of the prop that the activity names."""
     act = ACTIVITIES[activity]
     j = _joints(look.kind, activity, act.stride and v >= 0.5)
-    along, up = (0.5, -0.24) if act.angle else (0.0, 0.0)  # a sleeper's feet are half a body to the right
+    # Someone who lies is turned about the feet: move the feet half a body to the right, so that the middle is at the origin.
+    along, up = (0.5, -0.24) if act.angle else (0.0, 0.0)
     with c.frame(along * j.body.scale, up * j.body.scale, j.body.scale, angle=act.angle):
         if act.behind:
             act.behind(c, j, prop_color, v)

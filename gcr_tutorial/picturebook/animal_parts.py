@@ -1,4 +1,4 @@
-"""What the animals of the picturebook share: coats, eyes, legs and the shapes of a quadruped."""
+"""What several animals of the Picturebook share: coats, eyes, legs and the shapes of a quadruped."""
 
 from __future__ import annotations
 

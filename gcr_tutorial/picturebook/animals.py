@@ -1,4 +1,4 @@
-"""The animals of the picturebook: those of house, farm and garden here, the wild ones from wild_animals."""
+"""The animals of house, farm and garden, and the table ANIMALS, which has the wild animals of `wild_animals` too."""
 
 from __future__ import annotations
 

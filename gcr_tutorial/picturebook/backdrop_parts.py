@@ -1,4 +1,4 @@
-"""What the backgrounds of the Picturebook share: sky by time of day, clouds, hills and rows of far trees."""
+"""What several backgrounds of the Picturebook share: the sky at each time of day, clouds, hills and rows of far trees."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CRESCENT: tuple[Point, ...] = tuple(
 
 
 def band(c: Canvas, y0: float, y1: float, fill: RGB, x0: float = 0.0, x1: float = 1.0) -> None:
-    """A flat page-aligned rectangle, pasted: far cheaper than a polygon."""
+    """A filled rectangle parallel to the page, pasted into the picture because that is much faster than drawing a polygon."""
     side = c.pixels.size[0]
     c.pixels.paste(fill, (int(x0 * side), int(y0 * side), int(x1 * side), int(y1 * side)))
 

@@ -1,4 +1,4 @@
-"""Buildings of the Picturebook, from a tent to a castle, and with those of `street_things` all its structures."""
+"""The buildings of the Picturebook, and the table BUILDINGS, which has the structures of `street_things` too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small anti-aliased canvas over Pillow: shapes in local coordinates, drawn supersampled and reduced at the end.
+"""A small canvas over Pillow with anti-aliasing: it draws at a multiple of the size, and reduces the picture at the end.
 
 Coordinates: the page is the unit square, x to the right, y *down*, (0, 0) the top left corner. Things are drawn in a
 local frame (`Canvas.frame`) whose origin is where the thing touches the ground and whose unit is the height of an
@@ -27,7 +27,7 @@ def shade(color: Fill, factor: float) -> RGB:
 
 
 def mix(a: Fill, b: Fill, t: float) -> RGB:
-    """The colour a share `t` of the way from `a` to `b`."""
+    """The colour between `a` (at `t` = 0) and `b` (at `t` = 1)."""
     return tuple(int(x + (y - x) * t) for x, y in zip(a[:3], b[:3]))
 
 

@@ -1,7 +1,7 @@
-"""The caption writer: says some of what is in a scene, the way people caption photographs, and knows what it said.
+"""The caption writer: captions that tell part of what is in a scene, as people do, together with their meaning.
 
-Each caption picks one to three things by how much they catch the eye, leaves out part of what it could tell, draws
-its words from the lexicon's synonyms and one of several sentence shapes, and carries its meaning.
+For each caption it draws one to three things at random (people more often than plants), leaves out part of what could
+be told of them, chooses among the lexicon's synonyms and several sentence structures, and records the meaning.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ def captions(scene: Scene, n: int = 5, salt: int = 0) -> list[Caption]:
 
 
 def sentence(words: str) -> str:
-    """`words` with single spaces, a/an put right, a capital and a full stop."""
+    """The words as one sentence: single spaces, "a" or "an" as the next word needs, a capital and a full stop."""
     words = re.sub(r"\s+", " ", words).strip()
     words = re.sub(r"\ba (?=[aeiou])", "an ", words)
     return words[0].upper() + words[1:] + "."
 
 
 def salience(entity: Entity) -> float:
-    """How likely a caption is to speak of `entity`: people first, then animals and vehicles, then the rest."""
+    """The weight with which a caption mentions `entity`: highest for people, then animals and vehicles, then the rest."""
     if entity.is_person:
         return 7.0
     return 3.5 if entity.kind in ANIMALS else 2.5 if entity.kind in VEHICLES else 1.5
 
 
 class _Writer:
-    """Writes one caption. Words are chosen and their meaning noted side by side."""
+    """Writes one caption: each method chooses words and records what they mean in `mentions` and `relations`."""
 
     def __init__(self, scene: Scene, rng: random.Random):
         self.scene, self.rng = scene, rng
@@ -96,7 +96,7 @@ class _Writer:
         return sorted(chosen, key=lambda e: not e.is_person)
 
     def _body(self, things: list[Entity]) -> str | None:
-        """The sentence without place and time, or None for the shape that starts with the place."""
+        """The sentence without setting and time, or None where the sentence starts with the setting ("A beach with ...")."""
         rng, first = self.rng, things[0]
         if not first.is_person and rng.random() < 0.12:
             return None
@@ -115,7 +115,7 @@ class _Writer:
         return words
 
     def _too(self, thing: Entity) -> str:
-        """Words that add `thing`: people and animals simply join, the rest is there as well."""
+        """The words that join `thing` to what came before: "and" for people and animals, else "and" or "and there is"."""
         if thing.is_person or thing.kind in ANIMALS or self.rng.random() < 0.4:
             return " and "
         return " and there is " if thing.count == 1 else " and there are "

@@ -1,4 +1,4 @@
-"""Everything that can be drawn, by name."""
+"""The tables of everything that can be drawn, by name."""
 
 from __future__ import annotations
 

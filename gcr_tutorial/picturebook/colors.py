@@ -1,4 +1,4 @@
-"""The named colours of the Picturebook. A caption's colour word means exactly one of these."""
+"""The named colours of the Picturebook. A colour word in a caption means exactly one of them."""
 
 from __future__ import annotations
 

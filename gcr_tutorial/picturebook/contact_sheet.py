@@ -1,4 +1,4 @@
-"""Many pictures on one page."""
+"""Put many pictures on one page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The furniture of the picturebook, and the materials its objects are made of."""
+"""The furniture of the Picturebook, and the colours of the materials that `objects` uses too."""
 
 from __future__ import annotations
 

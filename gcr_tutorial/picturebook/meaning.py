@@ -1,8 +1,8 @@
-"""What a caption says, as data, and whether a scene makes it true (the relevance check).
+"""The meaning of a caption as data, and the check whether it is true of a scene (whether the scene is relevant).
 
-A caption is true of a scene if its place, time and weather hold and each thing it mentions can be matched to a
-*different* entity of the scene with every told property and relation. Hence the set of images that truly satisfy a
-query is known, which is what an oracle Recall@K needs.
+A caption is true of a scene if its setting, time and weather are those of the scene, and each thing that it mentions can
+be matched to a *different* entity of the scene that has every property and relation the caption tells. So the set of
+images that satisfy a query is known exactly, and the oracle Recall@K can be computed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SIDE, NEXT, DEPTH, UNDER = 0.10, 0.36, 0.04, 0.34
 
 @dataclass(frozen=True)
 class Mention:
-    """One thing a caption speaks of. `None` and `()` mean: not told. `kinds`, `poses`, garments: any of these."""
+    """One thing that a caption mentions. `None` and `()` mean "not told"; of several kinds, poses or garments, any one holds."""
 
     kinds: tuple[str, ...]
     count: int = 1
@@ -32,7 +32,7 @@ class Mention:
 
 @dataclass(frozen=True)
 class Meaning:
-    """The whole of what a caption says. `relations` are (index of a mention, relation, index of a mention)."""
+    """Everything that a caption says. `relations` holds (index of a mention, relation, index of a mention) triples."""
 
     mentions: tuple[Mention, ...] = ()
     relations: tuple[tuple[int, str, int], ...] = ()
@@ -86,7 +86,7 @@ def satisfies(scene: Scene, meaning: Meaning) -> bool:
 
 
 def _assign(scene: Scene, meaning: Meaning, candidates: list[list[int]], chosen: tuple[int, ...]) -> bool:
-    """Backtracking: give the next mention an entity of its own so that the relations told so far hold."""
+    """Backtracking search: match the next mention to an entity that is still free, so that the relations so far hold."""
     k = len(chosen)
     if k == len(candidates):
         return True

@@ -1,4 +1,4 @@
-"""The objects of the picturebook: toys, luggage and things of kitchen, beach and street; furniture from its module."""
+"""Toys, luggage and other objects, and the table OBJECTS, which has the furniture of `furniture` too."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The caption parser: from words back to their meaning, so that a *model's* caption can be checked against the scene.
+"""The caption parser: from words to their meaning, so that the caption of a *model* can be checked against the scene.
 
-The words are cut into the longest phrases the lexicon knows, left to right; each phrase then adds to the meaning.
-Anything the lexicon does not know, or that is out of place, makes the caption unreadable (None): it counts as not true.
+The words are split from left to right into the longest phrases that the lexicon knows, and each phrase adds to the
+meaning. A word that the lexicon does not know, or that does not fit what came before, makes the caption unreadable:
+`parse` returns None, and the caption counts as not true.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def _tokens(text: str) -> Phrase:
 
 @lru_cache(maxsize=1)
 def _phrases() -> tuple[dict[Phrase, tuple[str, object]], int]:
-    """Every phrase with (what it is, what it means), and the number of words of the longest."""
+    """Every phrase of the lexicon with (its role, its meaning), and the number of words of the longest phrase."""
     table: dict[Phrase, tuple[str, object]] = {}
 
     def add(words: str, role: str, meaning: object) -> None:
@@ -88,15 +89,15 @@ def parse(text: str) -> Meaning | None:
 
 
 class _Reader:
-    """Collects the meaning phrase by phrase."""
+    """Builds the meaning of a caption, phrase by phrase."""
 
     def __init__(self) -> None:
         self.mentions: list[dict] = []
         self.relations: list[tuple[int, str, int]] = []
         self.told: dict = {}
-        self.pending: dict = {}  # number, size, colour waiting for their noun
+        self.pending: dict = {}  # number, size and colour whose noun has not come yet
         self.relation: str | None = None
-        self.open: str | None = None  # a filler that something must follow
+        self.open: str | None = None  # the last word, where something must follow it
 
     def take(self, role: str, value: object) -> bool:
         """Add one phrase; False where it does not fit what came before."""
@@ -162,7 +163,7 @@ class _Reader:
         return True
 
     def meaning(self) -> Meaning | None:
-        """What was said, or None where the sentence broke off or said nothing."""
+        """The meaning of all phrases together, or None where the sentence is incomplete or empty."""
         if self.pending or self.relation or self.open or not self.mentions:
             return None
         return Meaning(tuple(Mention(**m) for m in self.mentions), tuple(self.relations), **self.told)

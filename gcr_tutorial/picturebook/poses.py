@@ -1,4 +1,4 @@
-"""How people stand, sit and move: the proportions of each kind (`Body`), a pose, and its joints (`solve`)."""
+"""Poses of people: the proportions of each kind (`Body`), a pose (`Pose`), and the joints it gives (`solve`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SOLE = 0.04  # from the ankle to the ground
 
 
 class Body(NamedTuple):
-    """The proportions of a kind, in its own height; `scale` is that height in adult heights."""
+    """The proportions of a kind of person, in units of its own height; `scale` is that height in adult heights."""
 
     scale: float
     head: float  # radius
@@ -52,7 +52,7 @@ class Pose:
 
 
 class Joints(NamedTuple):
-    """A pose worked out for a kind, in its own height."""
+    """Where the joints of a person of some kind are in a pose, in units of the person's own height."""
 
     body: Body
     turn: float

@@ -1,4 +1,4 @@
-"""What the props of people share: their colours, and rings, balls and wheels."""
+"""What several props share: colours, rings, balls and wheels."""
 
 from __future__ import annotations
 

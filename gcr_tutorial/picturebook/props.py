@@ -1,6 +1,8 @@
-"""What people hold and use: one drawing a prop, each given the canvas, its user's joints, its colour and v in [0, 1).
+"""The things that people hold and use: one function draws one prop, from the canvas, the joints of the person who uses
+it, its colour and its variation v in [0, 1).
 
-It is drawn in its user's frame, as the figure is: unit the user's own height, origin on the ground, facing right.
+Props are drawn in the frame of the person: the unit is the person's own height, the origin is on the ground, and the
+person faces right.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Questions about a scene with their answers, and its full inventory: the extra lessons of the backbone's pretraining.
+"""Questions about a scene with their answers, and the list of everything in it. Only pretraining trains on them.
 
-A caption leaves most of a picture out; a question asks for exactly what a caption may have left out, so that one
-picture teaches more.
+A caption tells a small part of a picture. Questions ask for what the captions may leave out, so that a model learns more
+from each picture.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _name(entity: Entity) -> str:
 
 
 def _activity(entity: Entity) -> str:
-    """The plainest words for what `entity` does, with the colour of its prop."""
+    """The most common words for what `entity` does, with the colour of its prop."""
     words = next(p for p, _, poses in lexicon.VERBS if entity.pose in poses)
     return " ".join(words.replace("{c}", entity.prop_color or "").split())
 

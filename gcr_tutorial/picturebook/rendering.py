@@ -1,4 +1,4 @@
-"""From a scene to its picture, at any size."""
+"""Draw a scene as a picture of any size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .people import Look
 from .scene import Entity, Scene
 from .settings import finish
 
-NO_COLOR = COLORS["gray"]  # for what has colours of its own and ignores this
+NO_COLOR = COLORS["gray"]  # given to things that have colours of their own and ignore it
 
 
 def render(scene: Scene, size: int = 256, supersample: int = 3) -> Image.Image:

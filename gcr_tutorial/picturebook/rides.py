@@ -1,4 +1,4 @@
-"""What people ride, push, row and swim in: one drawing a prop, called as those of props.py are."""
+"""The things that people ride, push, row and swim in: one function draws one, with the arguments of those in `props`."""
 
 from __future__ import annotations
 

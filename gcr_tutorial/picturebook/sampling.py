@@ -1,7 +1,7 @@
-"""From a seed to a scene: choose a setting, who and what is in it, and where everything stands.
+"""From a seed to a scene: choose a setting, the people and things in it, and where everything stands.
 
-Layout rules keep captions true: everything is inside the page, and nothing that is kept is hidden by more than a
-quarter. What finds no room is left out.
+The layout makes sure that captions can be checked by looking at the picture: everything is inside the page, and no thing
+is hidden by more than a quarter. A thing for which there is no room is left out.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def bounds(entity: Entity) -> Box:
 
 
 def core(entity: Entity) -> Box:
-    """The box around what must stay visible of `entity`: of a person the body without far-off props, but all of one
-    who lies, sits or rides."""
+    """The box around the part of `entity` that must stay visible: all of it, but of a person who stands or walks only the
+    body, without a kite or other props far from it."""
     box = bounds(entity)
     if not entity.is_person or entity.pose in WIDE:
         return box
@@ -64,7 +64,7 @@ def hidden_share(behind: Box, front: Box) -> float:
 
 
 class _Sampler:
-    """Samples one scene; holds its random source and what is placed so far."""
+    """Samples one scene; holds its random generator and the entities placed so far."""
 
     def __init__(self, seed: int, rng: random.Random):
         self.seed, self.rng, self.placed = seed, rng, []
@@ -107,7 +107,7 @@ class _Sampler:
             self._place(self._thing(self.rng.choice(kinds), row, toward_back))
 
     def _place(self, entity: Entity | None) -> None:
-        """Find `entity` a free place along its row, or leave it out."""
+        """Put `entity` at a free point at its height on the page, or leave it out where there is none."""
         if entity is None:
             return
         left, top, right, _ = bounds(replace(entity, x=0.0))

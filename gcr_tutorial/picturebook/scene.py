@@ -1,4 +1,4 @@
-"""What a scene is: a setting, and who and what is in it, where. Nothing here draws or speaks.
+"""The data of a scene: its setting, and which people and things are where in it. Drawing and captions are elsewhere.
 
 A scene is fully determined by its integer seed. The seeds of the tutorial's scenes and those of the pretraining scenes
 are disjoint by construction (`scene_seed`), and `Scene.content` lets a check prove that the scenes are too.
@@ -34,7 +34,7 @@ class Entity:
     hair: str | None = None
     skin: int = 0
     hair_style: int = 0
-    extras: tuple[str, ...] = ()  # "glasses", "beard": drawn, never told
+    extras: tuple[str, ...] = ()  # "glasses", "beard": drawn, but never mentioned by a caption
     flip: bool = False
     v: float = 0.0  # variation of the drawing, in [0, 1)
 

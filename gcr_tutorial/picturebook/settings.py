@@ -1,4 +1,4 @@
-"""Where the scenes of the Picturebook take place, with the weather and the light that `finish` lays over them."""
+"""The settings of the scenes, and `finish`, which adds weather and light to the finished page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every drawable animal, vehicle and object of the picturebook is: a drawing function and its facts."""
+"""`Thing`: what the Picturebook knows of an animal, vehicle or object: how to draw it, its size and its colours."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ class Thing:
 
 
 def tone(color: RGB, factor: float = 0.8) -> RGB:
-    """A shadow tone of `color`; near-black colours get lighter instead, so that their parts stay apart."""
+    """A darker tone of `color` for shadows; a near-black colour gets lighter instead, so that its parts can be told apart."""
     return shade(color, 1 + (1 - factor) * 0.8) if sum(color) < 150 else shade(color, factor)

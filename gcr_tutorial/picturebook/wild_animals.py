@@ -1,4 +1,4 @@
-"""The wild animals of the picturebook, all but the bear in their own fixed colours."""
+"""The wild animals of the Picturebook. All except the bear have one fixed colour."""
 
 from __future__ import annotations
 

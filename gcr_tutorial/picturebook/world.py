@@ -1,4 +1,4 @@
-"""What may be where: the things each setting holds, what people do and wear there. Tables only."""
+"""Tables of what may be in which setting: things, activities and clothes."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ SIZABLE = (
     "horse",
 )
 
-# Activities that need a place; every other activity can be done anywhere on the ground.
+# Activities that are possible in some settings only; every other activity is possible wherever there is ground.
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "skiing": ("snow field", "mountains"),
     "surfing": ("beach",),

@@ -51,7 +51,7 @@ def digest(indices) -> str:
 
 
 def test_same_seed_same_bytes_in_another_process():
-    code = "import sys; sys.path.insert(0, 'tests')\nfrom test_picturebook_scenes import digest\nprint(digest(range(25)))"
+    code = "import sys; sys.path.insert(0, 'tests/picturebook')\nfrom test_scenes import digest\nprint(digest(range(25)))"
     root = Path(__file__).resolve().parents[2]
     hashes = {
         subprocess.run(

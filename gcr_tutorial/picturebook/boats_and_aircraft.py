@@ -1,4 +1,4 @@
-"""The boats and aircraft of the picturebook, seen from the side, facing right."""
+"""The boats and aircraft of the Picturebook, seen from the side, facing right."""
 
 from __future__ import annotations
 
