@@ -19,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # works without installing, too
 
+import faiss
 import numpy as np
 from _machine import machine
 
@@ -26,18 +27,6 @@ from gcr_tutorial.doctor import usable_cores
 from gcr_tutorial.identifiers import make_identifiers
 
 TARGET = {"images": 1_000_000, "minutes": 15.0, "gb": 8.0}  # of structured identifiers
-
-
-def kmeans_library() -> str:
-    """What clusters, with its version."""
-    try:
-        import faiss
-
-        return f"faiss {faiss.__version__}"
-    except ImportError:
-        import sklearn
-
-        return f"scikit-learn {sklearn.__version__}"
 
 
 def peak_gb() -> float:
@@ -82,7 +71,7 @@ def main() -> int:
     parser.add_argument("--leaf-size", type=int, default=30, help="most images in a leaf (default 30)")
     parser.add_argument("--kinds", default="structured,residual", help="default: structured,residual")
     arguments = parser.parse_args()
-    about, rows = machine(cores_usable=usable_cores(), numpy=np.__version__, kmeans=kmeans_library()), []
+    about, rows = machine(cores_usable=usable_cores(), numpy=np.__version__, kmeans=f"faiss {faiss.__version__}"), []
     print(
         f"{about['cpu']}, {about['cores_usable']} cores usable, load {about['load_before']} before the run; {about['kmeans']}; "
         f"{arguments.images:,} random embeddings of {arguments.dimensions} dimensions, k = {arguments.clusters}, "

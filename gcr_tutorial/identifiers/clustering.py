@@ -78,7 +78,7 @@ def _align(differences: np.ndarray, references: np.ndarray) -> np.ndarray:
 
 def balanced_kmeans(points: np.ndarray, clusters: int, seed: int = 0) -> np.ndarray:
     """k-means labels (N,) of points (N, D) with at most 2 * ceil(N / clusters) points a cluster (ceil(N / clusters)
-    for fewer than 4 clusters). FAISS where it is installed, else scikit-learn.
+    for fewer than 4 clusters), by FAISS.
 
     A cluster wanted by too many keeps the nearest; the others go to their next choice (deferred acceptance).
     """
@@ -102,23 +102,15 @@ def balanced_kmeans(points: np.ndarray, clusters: int, seed: int = 0) -> np.ndar
 
 
 def _kmeans_centroids(points: np.ndarray, clusters: int, seed: int) -> np.ndarray:
-    """(clusters, D) centroids of a sample of the points, from k-means++ seeds; the same seed gives the same ones."""
+    """(clusters, D) centroids of a sample of the points, by FAISS from k-means++ seeds; the same seed gives the same ones."""
+    import faiss
+
     rng = np.random.default_rng(seed)
     sample = np.ascontiguousarray(points[rng.permutation(len(points))[: 256 * clusters]], dtype=np.float32)
     seeds = _kmeans_seeds(sample, clusters, rng)
-    try:
-        import faiss
-    except ImportError:
-        from sklearn.cluster import KMeans
-        from threadpoolctl import threadpool_limits  # comes with scikit-learn
-
-        distinct = np.unique(seeds, axis=0)  # scikit-learn warns of duplicates; repeats stand in for them afterwards
-        with threadpool_limits(1):  # the sample is small: threads would only wait for each other
-            found = KMeans(len(distinct), init=distinct, n_init=1, max_iter=25).fit(sample).cluster_centers_
-        return found[np.arange(clusters) % len(distinct)].astype(np.float32)
     kmeans = faiss.Kmeans(sample.shape[1], clusters, niter=25, seed=seed, min_points_per_centroid=1)
     threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)  # as above
+    faiss.omp_set_num_threads(1)  # the sample is so small that threads would only wait for each other
     try:
         kmeans.train(sample, init_centroids=seeds)
     finally:
