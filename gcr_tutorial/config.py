@@ -77,6 +77,7 @@ class RunConfig:
     resume: bool = False  # go on with the interrupted run in `out`, if there is one
     checkpoint_seconds: float | None = 60.0  # save the state of training after so many seconds
     checkpoint_steps: int | None = None  # save it after so many optimizer steps, too
+    pseudo_queries_file: Path | None = None  # JSON file in which runs that differ in the identifier alone share theirs
 
 
 @dataclass(frozen=True)

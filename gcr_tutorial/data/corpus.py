@@ -38,8 +38,10 @@ class ImageCaptionCorpus:
         scenes: Sequence[Any] = (),
         meanings: Sequence[Sequence[Any]] = (),
         stored: Callable[[int], bytes] | None = None,
+        source: dict[str, Any] | None = None,
     ):
         self.name = name
+        self.source = source or {}  # how to find the pictures again, as JSON values: a saved retriever keeps it
         self.records = tuple(records)
         self._images_dir = images_dir  # resolved; None where the pictures are not files of a folder
         self._scenes = scenes  # (N,) for the Picturebook, else empty
@@ -64,7 +66,7 @@ class ImageCaptionCorpus:
                 records.append(ImageRecord(f"scene-{seed}-{number:06d}", split, texts, scene_seed))
                 scenes.append(scene)
                 meanings.append(tuple(caption.meaning for caption in captions))
-        return cls("picturebook", records, scenes=tuple(scenes), meanings=tuple(meanings))
+        return cls("picturebook", records, scenes=tuple(scenes), meanings=tuple(meanings), source={"source": "picturebook"})
 
     @classmethod
     def from_karpathy(cls, json_path: str | Path, images_dir: str | Path) -> ImageCaptionCorpus:
@@ -83,13 +85,14 @@ class ImageCaptionCorpus:
                 "they can be memorized, with pseudo-queries, but no query asks for them",
                 stacklevel=2,
             )
-        return cls(name, records, images_dir=folder)
+        return cls(name, records, images_dir=folder, source={"source": "files", "images_dir": str(folder)})
 
     @classmethod
     def from_hub(cls, name: str, revision: str | None = None) -> ImageCaptionCorpus:
         """A copy on the Hugging Face Hub, at a pinned commit; see `read_hub_copy`."""
         copy = read_hub_copy(name, revision)
-        return cls(copy.name, copy.records, stored=copy.picture_bytes)
+        source = {"source": "hub", "name": str(name), "revision": revision}
+        return cls(copy.name, copy.records, stored=copy.picture_bytes, source=source)
 
     @classmethod
     def from_folder(cls, images_dir: str | Path) -> ImageCaptionCorpus:
@@ -99,7 +102,8 @@ class ImageCaptionCorpus:
         """
         folder = resolve_folder(images_dir)
         records = [ImageRecord(name, "test", (), name) for name in find_images(folder)]
-        return cls(folder.name, records, images_dir=folder)
+        source = {"source": "files", "images_dir": str(folder)}
+        return cls(folder.name, records, images_dir=folder, source=source)
 
     def __len__(self) -> int:
         return len(self.records)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 
 from gcr_tutorial.data.corpus import ImageCaptionCorpus
 
@@ -34,6 +35,11 @@ class RetrievalTask:
     train_queries: tuple[Query, ...]
     eval_queries: tuple[Query, ...]
     uncaptioned: tuple[int, ...]
+
+    @cached_property
+    def row_of(self) -> dict[int, int]:
+        """The row of each memorized image (see `memorize`), by its image index."""
+        return {image: row for row, image in enumerate(self.memorize)}
 
 
 def make_task(corpus: ImageCaptionCorpus, protocol: str = "karpathy", seed: int = 0) -> RetrievalTask:
