@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = exports(
         "task": "PROTOCOLS Query RetrievalTask make_task",
         "karpathy": "read_karpathy split_name one_line",
         "hub_copies": "HUB_COPIES CAPTION_COLUMNS HubCopy read_hub_copy read_dataset",
-        "images": "FORMATS SUFFIXES UNREADABLE_SUFFIXES resolve_folder resolve_inside find_images open_image decode_image square ImageCache",
+        "image_files": "FORMATS SUFFIXES UNREADABLE_SUFFIXES resolve_folder resolve_inside find_images open_image decode_image square",
         "loading": "CHUNK AHEAD WORTH_WORKERS MOST_WORKERS load_pictures default_workers",
     },
 )

@@ -16,15 +16,17 @@ from operator import index as as_int
 from pathlib import Path
 from typing import Any
 
+from cachetools import LRUCache, cachedmethod
 from PIL import Image
 
 from gcr_tutorial import picturebook
 from gcr_tutorial.data.hub_copies import read_hub_copy
-from gcr_tutorial.data.images import ImageCache, decode_image, find_images, open_image, resolve_folder, resolve_inside, square
+from gcr_tutorial.data.image_files import decode_image, find_images, open_image, resolve_folder, resolve_inside, square
 from gcr_tutorial.data.karpathy import read_karpathy
 from gcr_tutorial.data.records import SPLITS, ImageRecord
 
 PICTUREBOOK_SIZE = 256  # pixels, where no size is asked for
+CACHE_BYTES = 64 * 2**20  # of the pictures used last
 
 
 class ImageCaptionCorpus:
@@ -47,7 +49,7 @@ class ImageCaptionCorpus:
         self._scenes = scenes  # (N,) for the Picturebook, else empty
         self._meanings = meanings  # (N, captions of the image), as `_scenes`
         self._stored = stored  # picture file `i` of a Hub data set; else None
-        self._cache = ImageCache()
+        self._cache = LRUCache(CACHE_BYTES, getsizeof=_n_bytes)
 
     @classmethod
     def from_picturebook(cls, n_train: int = 1000, n_val: int = 100, n_test: int = 300, seed: int = 0) -> ImageCaptionCorpus:
@@ -126,7 +128,11 @@ class ImageCaptionCorpus:
             raise IndexError(f"image {i} of a corpus of {len(self)}")
         if size is not None and size < 1:
             raise ValueError(f"size must be at least 1 pixel, not {size}")
-        return self._cache.get((i, size), lambda: self.picture_job(i, size)())
+        return self._picture(i, size).copy()
+
+    @cachedmethod(lambda self: self._cache)
+    def _picture(self, i: int, size: int | None) -> Image.Image:
+        return self.picture_job(i, size)()
 
     def picture_job(self, i: int, size: int | None = None) -> Callable[[], Image.Image]:
         """What makes image `i` when it is called, here or in another process: it can be pickled, and holds no more than
@@ -156,6 +162,10 @@ class ImageCaptionCorpus:
             return None
         meaning = picturebook.parse(text)
         return meaning is not None and picturebook.satisfies(self._scenes[i], meaning)
+
+
+def _n_bytes(image: Image.Image) -> int:
+    return 4 * image.width * image.height  # Pillow takes 4 bytes a pixel for RGB, too
 
 
 def _read(folder: Path, name: str, size: int | None) -> Image.Image:

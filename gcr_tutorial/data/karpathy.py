@@ -11,7 +11,7 @@ import os
 from pathlib import Path, PurePath
 from typing import Any
 
-from gcr_tutorial.data.images import resolve_inside
+from gcr_tutorial.data.image_files import resolve_inside
 
 _SPLITS = {"train": "train", "restval": "train", "val": "val", "test": "test"}
 

@@ -1,58 +1,76 @@
-"""Pictures read or drawn ahead, in other processes, so that a GPU does not wait for JPEG files.
+"""Load the images of a corpus one after the other, where it pays in worker processes, so that a GPU does not wait for files.
 
-Only a few pictures are under way at any moment, whatever the number of images: what is held does not grow with the
-collection. The pictures are the same, and in the same order, as without workers.
+The pictures and their order are the same with and without workers. At most AHEAD * CHUNK pictures a worker are held at
+any moment, so memory does not grow with the number of images.
 """
 
 from __future__ import annotations
 
 import os
-import signal
-from collections import deque
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
-from threading import Thread
+from contextlib import contextmanager
+from types import ModuleType
 
+import torch
 from PIL import Image
+from torch.utils.data import DataLoader, Dataset
 
 from gcr_tutorial.data.corpus import ImageCaptionCorpus
 
 CHUNK = 8  # pictures that a worker makes in one go
-AHEAD = 3  # chunks a worker that are under way or wait to be taken
+AHEAD = 3  # chunks a worker that are being made or wait to be taken
 WORTH_WORKERS = 2000  # images; fewer are made sooner than workers start
 MOST_WORKERS = 4
 
-Made = list[tuple[tuple[int, int], bytes]]  # (width, height) and RGB bytes of each picture
+Job = tuple[str, Callable[[], Image.Image]]  # the image's id, and what makes its picture
 
 
 def load_pictures(
-    corpus: ImageCaptionCorpus, rows: Sequence[int], size: int | None, workers: int | None = None
+    corpus: ImageCaptionCorpus, indices: Sequence[int], size: int | None, workers: int | None = None
 ) -> Iterator[Image.Image]:
-    """The images `rows` of `corpus`, one at a time, in order, at `size` x `size` pixels (see `ImageCaptionCorpus.image`).
+    """Yield the images `indices` of `corpus`, in order, at `size` x `size` pixels (see `ImageCaptionCorpus.image`).
 
-    `workers`: processes that make them, 0 for none (this process does it); by default see `default_workers`. At most
-    AHEAD * CHUNK pictures a worker are held. Raises FileNotFoundError or ValueError that names the file, wherever it was
-    read, and RuntimeError where a worker died.
+    `workers`: the number of processes that make the pictures, 0 for none (this process makes them); by default see
+    `default_workers`. Raises FileNotFoundError or ValueError that names the file, wherever it was read, and RuntimeError
+    where a worker died.
     """
-    workers = default_workers(len(rows)) if workers is None else workers
+    workers = default_workers(len(indices)) if workers is None else workers
     if not workers:
-        yield from (corpus.image(i, size) for i in rows)
+        yield from (corpus.image(i, size) for i in indices)
         return
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker)
-    under_way: deque[tuple[Sequence[int], Future[Made]]] = deque()
+    # The loader's "indices" are the jobs themselves. So a worker is sent what its next pictures need, and not the corpus.
+    chunks = (
+        [(corpus.records[i].id, corpus.picture_job(i, size)) for i in indices[start : start + CHUNK]]
+        for start in range(0, len(indices), CHUNK)
+    )
+    loader = DataLoader(
+        _MadeByJobs(),
+        batch_sampler=chunks,
+        collate_fn=list,
+        num_workers=workers,
+        prefetch_factor=AHEAD,
+        multiprocessing_context="spawn",  # a forked process may inherit a lock or a GPU in use
+        generator=torch.Generator(),  # else the loader would draw a seed from the generator that training uses
+    )
+    with _without_main_module():
+        made = iter(loader)
     try:
-        for start in range(0, len(rows), CHUNK):
-            chunk = rows[start : start + CHUNK]
-            jobs = [(corpus.records[i].id, corpus.picture_job(i, size)) for i in chunk]
-            under_way.append((chunk, pool.submit(_make, jobs)))
-            if len(under_way) == AHEAD * workers:
-                yield from _taken(corpus, *under_way.popleft())
-        while under_way:
-            yield from _taken(corpus, *under_way.popleft())
+        for start in range(0, len(indices), CHUNK):
+            try:
+                pictures = next(made)
+            except RuntimeError as error:
+                first, last = (corpus.records[i].id for i in (indices[start], indices[min(start + CHUNK, len(indices)) - 1]))
+                raise RuntimeError(
+                    f"a process that makes pictures died, at {first} to {last} or soon after ({error}): give this machine "
+                    "more memory or fewer workers, or set GCR_WORKERS=0 to see the reason"
+                ) from error
+            for picture in pictures:
+                if isinstance(picture, Exception):
+                    raise picture
+                yield picture
     finally:
-        pool.shutdown(cancel_futures=True)
+        del made  # ends the workers
 
 
 def default_workers(images: int) -> int:
@@ -67,32 +85,28 @@ def default_workers(images: int) -> int:
     return min(MOST_WORKERS, cores) if images >= WORTH_WORKERS else 0
 
 
-def _taken(corpus: ImageCaptionCorpus, chunk: Sequence[int], made: Future[Made]) -> list[Image.Image]:
-    try:
-        return [Image.frombytes("RGB", shape, pixels) for shape, pixels in made.result()]
-    except BrokenProcessPool as error:
-        first, last = corpus.records[chunk[0]].id, corpus.records[chunk[-1]].id
-        raise RuntimeError(
-            f"a process that makes pictures died, at {first} to {last} or soon after: set GCR_WORKERS=0 to see why (a script "
-            'that starts the work needs `if __name__ == "__main__":`, and a machine short of memory fewer workers)'
-        ) from error
+class _MadeByJobs(Dataset):
+    """The data set that a worker sees: its item number `job` is the picture that `job` makes, or the error that it raises."""
 
-
-def _make(jobs: list[tuple[str, Callable[[], Image.Image]]]) -> Made:
-    """In a worker: make the pictures of one chunk."""
-    made = []
-    for name, job in jobs:
+    def __getitem__(self, job: Job) -> Image.Image | Exception:
+        name, make = job
         try:
-            picture = job().convert("RGB")
-        except (OSError, ValueError):  # they name the file
-            raise
+            picture = make().convert("RGB")
+        except (OSError, ValueError) as error:  # they name the file
+            return error
         except Exception as error:
-            raise RuntimeError(f"cannot make picture {name}: {type(error).__name__}: {error}") from error
-        made.append((picture.size, picture.tobytes()))
-    return made
+            return RuntimeError(f"cannot make picture {name}: {type(error).__name__}: {error}")
+        picture.info.clear()  # only the pixels are sent back
+        return picture
 
 
-def _start_worker() -> None:
-    """In a worker, first: leave Ctrl-C to the main process, and end when that is gone, even killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
+@contextmanager
+def _without_main_module() -> Iterator[None]:
+    """Within it, new processes do not import the script that is running: they need nothing of it, and a script without
+    `if __name__ == "__main__":` would start all over in each of them."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from gcr_tutorial.data.corpus import ImageCaptionCorpus
-from gcr_tutorial.data.images import open_image, resolve_folder, resolve_inside, square
+from gcr_tutorial.data.image_files import open_image, resolve_folder, resolve_inside, square
 from gcr_tutorial.picturebook import render, sample_scene, scene_seed
 from gcr_tutorial.retrieval.retriever import GenerativeRetriever, Hit
 

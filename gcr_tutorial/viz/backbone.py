@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from gcr_tutorial.data.images import square
+from gcr_tutorial.data.image_files import square
 from gcr_tutorial.viz.canvas import GREY_TEXT, Page, shorten, text_width
 from gcr_tutorial.viz.pictures import GOOD, INK, QUIET
 

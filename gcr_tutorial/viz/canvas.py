@@ -13,7 +13,7 @@ from matplotlib.path import Path
 from matplotlib.textpath import text_to_path
 from PIL import Image
 
-from gcr_tutorial.data.images import square
+from gcr_tutorial.data.image_files import square
 from gcr_tutorial.viz.pictures import INK, QUIET
 
 DPI = 110  # of a notebook

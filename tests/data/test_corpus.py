@@ -94,12 +94,19 @@ def test_images_are_read_when_asked_for_once_and_not_shared(tmp_path, monkeypatc
     assert corpus.image(0, 8).getpixel((4, 4)) != (255, 255, 255) and len(reads) == 1
 
 
-def test_image_cache_stays_bounded(tmp_path):
+def test_image_cache_stays_bounded_and_forgets_the_least_used(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(corpus_module, "CACHE_BYTES", 3 * 4 * 30 * 20)
     corpus = load(tmp_path, [entry(f"{n}.jpg") for n in range(12)])
-    corpus._cache.max_bytes = 5 * 4 * 30 * 20
-    for i in range(12):
-        corpus.image(i)
-    assert len(corpus._cache) == 5
+    job = corpus.picture_job
+    monkeypatch.setattr(corpus, "picture_job", lambda i, size: made.append(i) or job(i, size))
+    for i in (0, 1, 2, 0, 3):  # 0 is used again before 3 pushes out 1
+        corpus.image(i).putpixel((0, 0), (255, 255, 255))
+    assert made == [0, 1, 2, 3] and len(corpus._cache) == 3 and corpus._cache.currsize == 3 * 4 * 30 * 20
+    assert corpus.image(0).getpixel((0, 0)) != (255, 255, 255) and made == [0, 1, 2, 3]
+    corpus.image(1)
+    assert made == [0, 1, 2, 3, 1] and len(corpus._cache) == 3
+    assert corpus.image(5, 200).size == (200, 200) and len(corpus._cache) == 3  # larger than the whole cache: not kept
 
 
 def test_captions_are_one_line_each_blank_ones_dropped_tokens_if_no_raw(tmp_path):

@@ -15,16 +15,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from tiny_data import QUICK, command
 
-from gcr_tutorial.data import karpathy
-from gcr_tutorial.data import loading as picture_loader
+from gcr_tutorial.data import karpathy, loading
 from gcr_tutorial.data.corpus import ImageCaptionCorpus
 from gcr_tutorial.data.hub_copies import HUB_COPIES, read_dataset
-from gcr_tutorial.data.images import open_image
+from gcr_tutorial.data.image_files import open_image
 from gcr_tutorial.data.karpathy import read_karpathy
 from gcr_tutorial.data.loading import AHEAD, CHUNK, default_workers, load_pictures
 from gcr_tutorial.data.records import ImageRecord
@@ -210,7 +210,7 @@ def test_an_unreadable_picture_is_named_and_those_before_it_come(tmp_path):
     path = tmp_path / "photos" / f"{CHUNK + 1:03d}.jpg"
     path.write_bytes(path.read_bytes()[:300])
     made = load_pictures(corpus, range(len(corpus)), 16, workers=1)
-    assert_same_pixels((next(made) for _ in range(CHUNK)), (corpus.image(i, 16) for i in range(CHUNK)))
+    assert_same_pixels((next(made) for _ in range(CHUNK + 1)), (corpus.image(i, 16) for i in range(CHUNK + 1)))
     with pytest.raises(ValueError, match=rf"{path.name} .*replace it"):
         next(made)
     assert multiprocessing.active_children() == []
@@ -223,34 +223,28 @@ def test_a_worker_that_dies_names_the_pictures(tmp_path, monkeypatch):
         list(load_pictures(corpus, range(4), 16, workers=1))
 
 
-def test_another_failure_in_a_worker_names_the_picture():
-    with pytest.raises(RuntimeError, match="cannot make picture b.jpg: ZeroDivisionError"):
-        picture_loader._make([("a.jpg", partial(Image.new, "L", (2, 2))), ("b.jpg", partial(divmod, 1, 0))])
-
-
-class InThisProcess:
-    """Stands in for the pool: work is done when it is handed in."""
-
-    def __init__(self, *arguments, **keywords):
-        self.ended = False
-
-    def submit(self, work, jobs):
-        made = work(jobs)
-        return type("Done", (), {"result": lambda self: made})()
-
-    def shutdown(self, **keywords):
-        self.ended = True
+def test_another_failure_in_a_worker_names_the_picture(tmp_path, monkeypatch):
+    corpus = photos(tmp_path / "photos", 2)
+    jobs = [partial(Image.new, "L", (2, 2)), partial(divmod, 1, 0)]
+    monkeypatch.setattr(corpus, "picture_job", lambda i, size: jobs[i])
+    with pytest.raises(RuntimeError, match="cannot make picture 001.jpg: ZeroDivisionError"):
+        list(load_pictures(corpus, range(2), 16, workers=1))
 
 
 def test_only_a_few_pictures_are_under_way_however_many_there_are(tmp_path, monkeypatch):
     corpus, started = photos(tmp_path / "photos", 2), []
     job = corpus.picture_job(0, 8)
     monkeypatch.setattr(corpus, "picture_job", lambda i, size: started.append(i) or job)
-    monkeypatch.setattr(picture_loader, "ProcessPoolExecutor", InThisProcess)
-    rows, workers = [0, 1] * 500, 2
-    for taken, _ in enumerate(load_pictures(corpus, rows, 8, workers), 1):
-        assert len(started) - taken < AHEAD * CHUNK * workers
+    indices, workers = [0, 1] * 500, 2
+    for taken, _ in enumerate(load_pictures(corpus, indices, 8, workers), 1):
+        assert len(started) - taken < (AHEAD * workers + 1) * CHUNK
     assert taken == len(started) == 1000
+
+
+def test_reading_ahead_leaves_the_random_numbers_alone(tmp_path):
+    corpus, state = photos(tmp_path / "photos", 2), torch.get_rng_state()
+    list(load_pictures(corpus, range(2), 8, workers=1))
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_stopping_early_ends_the_workers(tmp_path):
@@ -259,6 +253,27 @@ def test_stopping_early_ends_the_workers(tmp_path):
     next(made)
     made.close()
     assert multiprocessing.active_children() == []
+
+
+UNGUARDED = """
+import sys
+from gcr_tutorial.data.corpus import ImageCaptionCorpus
+from gcr_tutorial.data.loading import load_pictures
+print("started")
+print([image.size for image in load_pictures(ImageCaptionCorpus.from_folder(sys.argv[1]), range(3), 16)])
+"""
+
+
+def test_a_script_needs_no_main_guard(tmp_path):
+    photos(tmp_path / "photos", 3)
+    (tmp_path / "script.py").write_text(UNGUARDED)
+    run = subprocess.run(
+        [sys.executable, tmp_path / "script.py", tmp_path / "photos"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "GCR_WORKERS": "1"},
+    )
+    assert run.stdout.split("\n") == ["started", str([(16, 16)] * 3), ""] and run.stderr == ""
 
 
 KILLED = """
@@ -296,7 +311,7 @@ def test_workers_do_not_outlive_a_killed_run(tmp_path):
 
 def test_workers_are_used_where_they_pay(monkeypatch):
     monkeypatch.delenv("GCR_WORKERS", raising=False)
-    assert default_workers(1300) == 0 and 1 <= default_workers(30_000) <= picture_loader.MOST_WORKERS
+    assert default_workers(1300) == 0 and 1 <= default_workers(30_000) <= loading.MOST_WORKERS
     monkeypatch.setenv("GCR_WORKERS", "7")
     assert default_workers(3) == 7
     monkeypatch.setenv("GCR_WORKERS", "-1")

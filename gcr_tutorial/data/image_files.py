@@ -1,11 +1,9 @@
-"""Opening picture files safely: only inside their folder, only real picture formats, always as upright 8-bit RGB."""
+"""Find and read picture files safely: only inside their folder, only real picture formats, always as upright 8-bit RGB."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
@@ -148,33 +146,3 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     return image.convert("RGB")
-
-
-class ImageCache:
-    """The pictures used last, at most `max_bytes` of them (4 bytes a pixel in memory); older ones are forgotten."""
-
-    def __init__(self, max_bytes: int = 64 * 2**20):
-        self.max_bytes = max_bytes
-        self.n_bytes = 0
-        self._images: OrderedDict[Hashable, Image.Image] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    def get(self, key: Hashable, make: Callable[[], Image.Image]) -> Image.Image:
-        """The picture kept under `key`, else `make()`; a copy, so that drawing on it changes nothing here."""
-        image = self._images.get(key)
-        if image is not None:
-            self._images.move_to_end(key)
-            return image.copy()
-        image = make()
-        if _n_bytes(image) <= self.max_bytes:
-            self._images[key] = image.copy()
-            self.n_bytes += _n_bytes(image)
-            while self.n_bytes > self.max_bytes:
-                self.n_bytes -= _n_bytes(self._images.popitem(last=False)[1])
-        return image
-
-
-def _n_bytes(image: Image.Image) -> int:
-    return 4 * image.width * image.height

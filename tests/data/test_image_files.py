@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gcr_tutorial.data.images import ImageCache, find_images, open_image, resolve_folder, resolve_inside, square
+from gcr_tutorial.data.image_files import find_images, open_image, resolve_folder, resolve_inside, square
 
 RED, BLUE = (220, 30, 30), (30, 30, 220)
 
@@ -199,21 +199,3 @@ def test_folders_that_are_none(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="no pictures in .*empty"):
         find_images(resolve_folder(tmp_path / "empty"))
-
-
-def test_cache_is_bounded_forgets_the_oldest_and_gives_copies():
-    made = []
-
-    def make(key):
-        made.append(key)
-        return Image.new("RGB", (10, 10), (key, 0, 0))
-
-    cache = ImageCache(max_bytes=3 * 400)
-    for key in (0, 1, 2, 0, 3):  # 0 is used again before 3 pushes out 1
-        cache.get(key, lambda: make(key)).putpixel((0, 0), (255, 255, 255))
-    assert made == [0, 1, 2, 3] and len(cache) == 3 and cache.n_bytes == 1200
-    assert cache.get(0, lambda: make(0)).getpixel((0, 0)) == (0, 0, 0) and made == [0, 1, 2, 3]
-    cache.get(1, lambda: make(1))
-    assert made == [0, 1, 2, 3, 1] and cache.n_bytes == 1200
-    cache.get("large", lambda: Image.new("RGB", (100, 100)))
-    assert len(cache) == 3  # larger than the whole cache: not kept
