@@ -249,7 +249,7 @@ def trie_share(model, prompts, trie: TrieIndex, beams: int, batch_size: int) -> 
     """Share of our search's time that goes into the trie and the choice of beams (not the model)."""
     spent, places = (
         0.0,
-        [(TrieIndex, "children_of"), (TrieIndex, "sequences_at"), (beam_search, "best_first"), (beam_search, "nth_best")],
+        [(TrieIndex, "children_of"), (TrieIndex, "rows_at"), (beam_search, "best_first"), (beam_search, "nth_best")],
     )
     own = [getattr(place, name) for place, name in places]
 

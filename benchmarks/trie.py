@@ -93,16 +93,14 @@ def measure(file: Path, repeats: int) -> dict[str, Any]:
     many = torch.from_numpy(sequences[rng.integers(n, size=20_000)])
     nodes = rng.integers(trie.num_prefixes, size=20_000)
     on_cpu = trie.on("cpu")
-    one_by_one = seconds(lambda: [trie.sequence_at(trie.walk(row)) for row in asked.tolist()], repeats)["cpu"]
+    one_by_one = seconds(lambda: [trie.row_at(trie.walk(row)) for row in asked.tolist()], repeats)["cpu"]
     return {
         "identifiers": n,
         "prefixes": trie.num_prefixes,
         "build_first_s": first,
         "build_s": built,
         "bytes_per_identifier": trie.nbytes / n,
-        "tensor_bytes_per_identifier": sum(
-            part.nbytes for part in (on_cpu.alphabet, on_cpu.keys, on_cpu.targets, on_cpu.positions)
-        )
+        "tensor_bytes_per_identifier": sum(part.nbytes for part in (on_cpu.alphabet, on_cpu.keys, on_cpu.targets, on_cpu.rows))
         / n,
         "input_mb": sequences.nbytes / 1e6,
         "before_mb": before / 1e6,
@@ -113,19 +111,19 @@ def measure(file: Path, repeats: int) -> dict[str, Any]:
         "merge_1_percent_s": seconds(lambda: most.merge(sequences[:batch]), repeats),
         "without_1_percent_s": seconds(lambda: trie.without(gone), repeats),
         "lookups_per_cpu_s": len(asked) / one_by_one,
-        "batched_lookups_per_cpu_s": len(many) / seconds(lambda: on_cpu.sequences_in(many), repeats)["cpu"],
+        "batched_lookups_per_cpu_s": len(many) / seconds(lambda: on_cpu.rows_of(many), repeats)["cpu"],
         "children_of_nodes_per_cpu_s": len(nodes) / seconds(lambda: trie.children_of(nodes), repeats)["cpu"],
     }
 
 
 def dictionary_trie(sequences: list[list[int]]) -> dict:
-    """Nested dictionaries; the end token leads to the position."""
+    """Nested dictionaries; the end token leads to the row."""
     root: dict = {}
-    for position, sequence in enumerate(sequences):
+    for row, sequence in enumerate(sequences):
         node = root
         for token in sequence[:-1]:
             node = node.setdefault(token, {})
-        node[sequence[-1]] = position
+        node[sequence[-1]] = row
     return root
 
 
@@ -151,8 +149,8 @@ def measure_dictionary(sequences: np.ndarray, repeats: int) -> dict[str, Any]:
     expected = [find(row) for row in both.tolist()]
     agree = (
         expected
-        == [trie.sequence_at(trie.walk(row)) for row in both.tolist()]
-        == [None if position < 0 else position for position in trie.on("cpu").sequences_in(torch.from_numpy(both)).tolist()]
+        == [trie.row_at(trie.walk(row)) for row in both.tolist()]
+        == [None if row < 0 else row for row in trie.on("cpu").rows_of(torch.from_numpy(both)).tolist()]
     )
     taken = seconds(lambda: [find(row) for row in asked.tolist()], repeats)["cpu"]
     return {
@@ -228,7 +226,7 @@ def table(result: dict[str, Any]) -> str:
     lines += [
         "",
         "; ".join(f"*{kind}*: {what}" for kind, what in KINDS.items()) + "; an end token closes each. *As "
-        "tensors*: what `TrieIndex.on` adds on a device. *Lookups*: identifier to position from a Python list one "
+        "tensors*: what `TrieIndex.on` adds on a device. *Lookups*: identifier to row from a Python list one "
         "by one, or as rows of one tensor on the CPU. *Peak*: of the whole process while it builds, and what it held "
         "just before (Python, PyTorch, the input array). CPU seconds count this process alone.",
         f"Aim: at most {TARGET} bytes an identifier.",

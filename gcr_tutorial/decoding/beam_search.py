@@ -187,7 +187,7 @@ def search(
         # others live on.
         order, rank = best_first(live.query[owner], score)
         done = order[(rank < beams) & ends[order] & (score[order] > -np.inf)]
-        finished = _merge(finished, live, owner[done], score[done], trie.sequences_at(node[done]), trie.end_id, k)
+        finished = _merge(finished, live, owner[done], score[done], trie.rows_at(node[done]), trie.end_id, k)
         order = order[~ends[order]]
         _, rank = best_first(live.query[owner[order]], score[order])
         bar = nth_best(finished.query, finished.score, k, tree.rows)
@@ -196,7 +196,7 @@ def search(
             kept = np.zeros(len(owner), dtype=bool)
             kept[on] = True
             still = set(zip(finished.query.tolist(), finished.position.tolist()))
-            ended = zip(live.query[owner[done]].tolist(), trie.sequences_at(node[done]).tolist())
+            ended = zip(live.query[owner[done]].tolist(), trie.rows_at(node[done]).tolist())
             kept[done] = [pair in still for pair in ended]
             watch(Level(live, owner, token, node, log_prob, kept, finished))
         at = owner[on]

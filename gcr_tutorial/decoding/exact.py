@@ -86,7 +86,7 @@ def _branch_and_bound(tree: TokenTree, trie: TrieIndex, scorer: ChildScorer, k: 
         owner, token, child = trie.children_of(node)
         total = score[owner] + scorer(hidden, owner, token)
         ends = token == trie.end_id
-        done = [np.concatenate(pair) for pair in zip(done, (query[owner[ends]], trie.sequences_at(child[ends]), total[ends]))]
+        done = [np.concatenate(pair) for pair in zip(done, (query[owner[ends]], trie.rows_at(child[ends]), total[ends]))]
         order, rank = best_first(done[0], done[2])
         done = [values[order[rank < k]] for values in done]
         owner, on = owner[~ends], ~ends

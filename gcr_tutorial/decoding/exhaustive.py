@@ -135,7 +135,7 @@ def _score(
         log_prob = scorer(hidden, many, np.tile(token, rows)).reshape(rows, -1)
         score[:, place[child[~ends]]] = log_prob[:, ~ends]
         enders.append(numbers[owner[ends]])
-        positions.append(trie.sequences_at(child[ends]))
+        positions.append(trie.rows_at(child[ends]))
         endings.append(log_prob[:, ends])
 
     score_children(np.zeros(1, dtype=np.int64), tree.hidden)

@@ -99,7 +99,7 @@ def trie_search(
 
     generated = output.sequences[:, prompt_length:]  # (B * beams, steps)
     scores = _greedy_scores(output.logits, generated, trie.end_id) if beams == 1 else output.sequences_scores
-    positions, scores = trie.on(generated.device).sequences_in(generated).tolist(), scores.tolist()
+    positions, scores = trie.on(generated.device).rows_of(generated).tolist(), scores.tolist()
     results = []
     for start in range(0, n_queries * beams, beams):
         found = {}  # position -> score; rows come best first

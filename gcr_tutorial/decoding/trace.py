@@ -119,7 +119,7 @@ def _pairs(finished: Finished) -> tuple[tuple[int, float], ...]:
 def _step(level: Level, trie: TrieIndex) -> BeamStep:
     """One level of the search as plain Python values."""
     live, probability = level.prefixes, np.exp(level.log_prob)
-    score, position = live.score[level.owner] + level.log_prob, trie.sequences_at(level.node)
+    score, position = live.score[level.owner] + level.log_prob, trie.rows_at(level.node)
     children: list[list[TracedChild]] = [[] for _ in live.node]
     for e, owner in enumerate(level.owner):
         children[owner].append(

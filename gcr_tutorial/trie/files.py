@@ -1,4 +1,8 @@
-"""A trie on disk: its arrays as safetensors, the rest as JSON, and the checks that what is read is a trie."""
+"""A trie on disk: its arrays as safetensors, the rest as JSON, and the checks that what is read is a trie.
+
+Three keys in the files differ from the names in the code: "starts" is `indptr`, "positions" is `rows` and "next_position" is
+`next_row`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 
 from gcr_tutorial.trie.arrays import TrieArrays
 from gcr_tutorial.trie.builder import sorted_unique
-from gcr_tutorial.trie.rank_select import RankBitVector
+from gcr_tutorial.trie.rank_select import WORD, RankBitVector
 
 FORMAT_VERSION = 2
 ARRAYS, FACTS = "trie.safetensors", "trie.json"
@@ -21,7 +25,7 @@ _DTYPES = {"U8": "<u1", "U16": "<u2", "U32": "<u4", "U64": "<u8", "I32": "<i4", 
 
 
 def save(trie: TrieArrays, folder: Path) -> None:
-    """Write `trie` into `folder`, aside first."""
+    """Write `trie` into `folder`, each file beside its final name first, then renamed."""
     folder.mkdir(parents=True, exist_ok=True)
     arrays = _arrays(trie)
     save_file(arrays, folder / f"{ARRAYS}.writing")
@@ -29,7 +33,7 @@ def save(trie: TrieArrays, folder: Path) -> None:
         "version": FORMAT_VERSION,
         "depth": trie.depth,
         "end_id": trie.end_id,
-        "next_position": trie.next_position,
+        "next_position": trie.next_row,
         "crc32": _checksum(arrays),
     }
     (folder / f"{FACTS}.writing").write_text(json.dumps(facts, indent=1), encoding="utf-8")
@@ -38,7 +42,7 @@ def save(trie: TrieArrays, folder: Path) -> None:
 
 
 def load(folder: Path, mmap: bool) -> dict[str, Any]:
-    """The fields of the trie that `save` wrote, by name; see `TrieIndex.load`."""
+    """The fields of the trie that `save` wrote, by their names in `TrieArrays`; see `TrieIndex.load`."""
     for name in (FACTS, ARRAYS):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder / name} is missing: save a trie there with TrieIndex.save")
@@ -59,7 +63,7 @@ def load(folder: Path, mmap: bool) -> dict[str, Any]:
             facts["next_position"],
         )
         sound = facts["crc32"] == _checksum(_arrays(trie)) and is_sound(trie)
-    except Exception as error:  # safetensors, JSON, missing keys: to the reader it is all one damaged trie
+    except Exception as error:  # whatever safetensors, JSON or a missing key raises, the file is damaged
         raise ValueError(f"the trie in {folder} cannot be read ({error}): build and save it again") from error
     if not sound:
         raise ValueError(f"{FACTS} and {ARRAYS} in {folder} do not fit together: build and save it again")
@@ -67,47 +71,55 @@ def load(folder: Path, mmap: bool) -> dict[str, Any]:
 
 
 def is_sound(trie: TrieArrays) -> bool:
-    """Do the arrays make a trie? For files whose checksum was made after the damage."""
+    """Whether the arrays make a trie. This also finds damage that happened before the checksum was calculated."""
+    # 1. Types and shapes.
     kinds = {name: (array.dtype.kind, array.ndim) for name, array in _arrays(trie).items()}
     if kinds.pop("alphabet") != ("i", 1) or set(kinds.values()) != {("u", 1)}:
         return False
-    prefixes, codes, starts = trie.num_prefixes, trie.codes, trie.starts.astype(np.int64)
-    marks, words = (trie.inner, trie.ends), prefixes // 64 + 1
-    if any(len(mark.words) != words or int(mark.words[-1]) >> prefixes % 64 for mark in marks):
+    # 2. The bit vectors have a bit for each prefix, and none after the last one.
+    prefixes, codes, indptr = trie.num_prefixes, trie.codes, trie.indptr.astype(np.int64)
+    vectors, words = (trie.inner, trie.ends), prefixes // WORD + 1
+    if any(len(vector.words) != words or int(vector.words[-1]) >> prefixes % WORD for vector in vectors):
         return False
-    inner, ends = (mark.flags(prefixes) for mark in marks)
-    if len(starts) != inner.sum() + 1 or len(trie.positions) != ends.sum() or not (inner | ends).all():
+    # 3. There is a row pointer for each inner node and a row for each leaf, and every prefix leads to a leaf.
+    inner, ends = (vector.bits(prefixes) for vector in vectors)
+    if len(indptr) != inner.sum() + 1 or len(trie.rows) != ends.sum() or not (inner | ends).all():
         return False
-    if starts[0] != 0 or starts[-1] != len(codes) or (np.diff(starts) <= 0).any():
+    # 4. The row pointers ascend from 0 to the number of edges, and a node comes before its first child: no cycles.
+    if indptr[0] != 0 or indptr[-1] != len(codes) or (np.diff(indptr) <= 0).any():
         return False
-    if (np.flatnonzero(inner) > starts[:-1]).any():  # a node comes before its first child, so there are no cycles
+    if (np.flatnonzero(inner) > indptr[:-1]).any():
         return False
-    letters = trie.alphabet
-    if len(letters) == 0 or letters[0] < 0 or (np.diff(letters) <= 0).any() or trie.end_id not in letters:
+    # 5. The alphabet ascends and holds the end token.
+    alphabet = trie.alphabet
+    if len(alphabet) == 0 or alphabet[0] < 0 or (np.diff(alphabet) <= 0).any() or trie.end_id not in alphabet:
         return False
+    # 6. Codes are in the alphabet, ascend within a node, and none is the end token's.
     if len(codes):
-        rising = codes[1:] > codes[:-1]
-        rising[starts[1:-1] - 1] = True  # the first edge of a node may carry any code
-        end_code = np.searchsorted(letters, trie.end_id)
-        if not rising.all() or codes.max() >= len(letters) or (codes == end_code).any():
+        ascends = codes[1:] > codes[:-1]
+        ascends[indptr[1:-1] - 1] = True  # the first edge of a node may carry any code
+        end_code = np.searchsorted(alphabet, trie.end_id)
+        if not ascends.all() or codes.max() >= len(alphabet) or (codes == end_code).any():
             return False
-    unique = len(sorted_unique(trie.positions)) == len(trie.positions)
-    return bool(unique and trie.positions.max() < trie.next_position and trie.depth == len(trie.level_starts()))
+    # 7. No two identifiers have the same row, all rows were given out, and the depth is right.
+    unique = len(sorted_unique(trie.rows)) == len(trie.rows)
+    return bool(unique and trie.rows.max() < trie.next_row and trie.depth == len(trie.level_starts()))
 
 
 def _arrays(trie: TrieArrays) -> dict[str, np.ndarray]:
-    """What is stored; the counts of `RankBitVector` follow from their words."""
+    """What is stored, by its key in the file. Of a bit vector the words are enough."""
     return {
         "alphabet": trie.alphabet,
         "codes": trie.codes,
-        "starts": trie.starts,
+        "starts": trie.indptr,
         "inner": trie.inner.words,
         "ends": trie.ends.words,
-        "positions": trie.positions,
+        "positions": trie.rows,
     }
 
 
 def _checksum(arrays: dict[str, np.ndarray]) -> int:
+    """CRC-32 of all arrays, one after the other."""
     crc = 0
     for array in arrays.values():
         crc = zlib.crc32(array, crc)

@@ -34,7 +34,7 @@ def trie_figure(
         raise ValueError(f"{len(trie)} identifiers do not fit on a page: build a TrieIndex of {MOST_LEAVES} or fewer")
     name_of = look_up(token_names)
     all_nodes = range(trie.num_nodes)
-    leaves = {node: at for node in all_nodes if (at := trie.sequence_at(node)) is not None}  # -> position
+    leaves = {node: at for node in all_nodes if (at := trie.row_at(node)) is not None}  # -> position
     children, depth, labels = {}, {0: 0}, {}
     for node in all_nodes:  # the root is 0, and a child's number is greater than its parent's
         tokens, nodes = (array.tolist() for array in trie.children(node))

@@ -54,7 +54,7 @@ def test_the_story_of_a_search(gallery, num_beams):
             assert prefix.outside + sum(c.probability for c in prefix.children) == pytest.approx(1, abs=1e-5)
             for child in prefix.children:
                 assert child.score == pytest.approx(prefix.score + math.log(child.probability), abs=1e-4)
-                assert child.position == trie.sequence_at(child.node)
+                assert child.position == trie.row_at(child.node)
 
 
 def test_the_probabilities_of_a_story_are_the_models():

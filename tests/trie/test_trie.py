@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import load_file
 
 from gcr_tutorial.trie import DEAD, TrieIndex, files
 from gcr_tutorial.trie.rank_select import RankBitVector
@@ -15,32 +16,32 @@ END = 5  # between the other tokens, so that it has to take its place among them
 TOKENS = [3, 4, 7, 100]
 bodies = st.lists(st.sampled_from(TOKENS), max_size=5).map(tuple)
 galleries = st.lists(bodies, min_size=1, max_size=30, unique=True)
-ARRAYS = ("alphabet", "codes", "starts", "positions")
+ARRAYS = ("alphabet", "codes", "indptr", "rows")
 
 
 def closed(gallery):
     return [[*body, END] for body in gallery]
 
 
-def dictionary(positions):
-    """{sequence: position} -> nested dictionaries; the end token leads to the position."""
+def dictionary(rows):
+    """{sequence: row} -> nested dictionaries; the end token leads to the row."""
     root = {}
-    for sequence, position in positions.items():
+    for sequence, row in rows.items():
         node = root
         for token in sequence[:-1]:
             node = node.setdefault(token, {})
-        node[sequence[-1]] = position
+        node[sequence[-1]] = row
     return root
 
 
-def assert_is(trie, positions):
-    """`trie` is the trie of {sequence: position}: every lookup at every node, and the numbers over all."""
-    todo, seen, prefixes = [(0, dictionary(positions))], [], 1
+def assert_is(trie, rows):
+    """`trie` is the trie of {sequence: row}: every lookup at every node, and the numbers over all."""
+    todo, seen, prefixes = [(0, dictionary(rows))], [], 1
     while todo:
         level = dict(todo)
         nodes = np.array(list(level))
         owner, tokens, children = trie.children_of(nodes)
-        assert owner.tolist() == sorted(owner) and (trie.sequences_at(nodes) == -1).all()
+        assert owner.tolist() == sorted(owner) and (trie.rows_at(nodes) == -1).all()
         todo, leaves = [], []
         for i, (node, below) in enumerate(level.items()):
             assert tokens[owner == i].tolist() == sorted(below)
@@ -51,12 +52,12 @@ def assert_is(trie, positions):
                 (leaves if token == trie.end_id else todo).append((child, below[token]))
         seen += nodes.tolist()
         seen += [leaf for leaf, _ in leaves]
-        for leaf, position in leaves:
-            assert trie.sequence_at(leaf) == position and len(trie.children(leaf)[0]) == 0
+        for leaf, row in leaves:
+            assert trie.row_at(leaf) == row and len(trie.children(leaf)[0]) == 0
         prefixes += len(todo)
     assert sorted(seen) == list(range(trie.num_nodes)) and trie.num_prefixes == prefixes
-    assert len(trie) == len(positions) and trie.depth == max(map(len, positions))
-    assert trie.alphabet.tolist() == sorted({token for sequence in positions for token in sequence})
+    assert len(trie) == len(rows) and trie.depth == max(map(len, rows))
+    assert trie.alphabet.tolist() == sorted({token for sequence in rows for token in sequence})
 
 
 def assert_same(a, b):
@@ -65,8 +66,8 @@ def assert_same(a, b):
         assert getattr(a, name).dtype == getattr(b, name).dtype and np.array_equal(getattr(a, name), getattr(b, name))
     for name in ("inner", "ends"):
         assert np.array_equal(getattr(a, name).words, getattr(b, name).words)
-        assert np.array_equal(getattr(a, name).before, getattr(b, name).before)
-    for name in ("depth", "end_id", "next_position", "nbytes"):
+        assert np.array_equal(getattr(a, name).block_counts, getattr(b, name).block_counts)
+    for name in ("depth", "end_id", "next_row", "nbytes"):
         assert getattr(a, name) == getattr(b, name)
 
 
@@ -75,7 +76,7 @@ def test_is_the_dictionary_trie(gallery):
     sequences = closed(gallery)
     trie = TrieIndex.build(sequences)
     assert_is(trie, {tuple(s): i for i, s in enumerate(sequences)})
-    assert trie.end_id == END and trie.next_position == len(gallery)
+    assert trie.end_id == END and trie.next_row == len(gallery)
     assert trie.num_nodes == 1 + len({tuple(s[:d]) for s in sequences for d in range(1, len(s) + 1)})
 
 
@@ -87,7 +88,7 @@ def test_walk_along_any_tokens(gallery, tokens):
     following = {s[len(tokens)] for s in sequences if s[: len(tokens)] == tokens and len(s) > len(tokens)}
     assert set(trie.children(node)[0].tolist()) == following
     assert (node == DEAD) == (not any(s[: len(tokens)] == tokens for s in sequences))
-    assert trie.sequence_at(node) == (sequences.index(tokens) if tokens in sequences else None)
+    assert trie.row_at(node) == (sequences.index(tokens) if tokens in sequences else None)
     assert trie.walk(tokens[1:], trie.walk(tokens[:1])) == node  # in two goes
 
 
@@ -99,23 +100,23 @@ def test_many_nodes_at_once_answer_as_each_alone(gallery, data):
     alone = [(i, *pair) for i, node in enumerate(nodes) for pair in zip(*(a.tolist() for a in trie.children(node)))]
     assert list(zip(owner.tolist(), tokens.tolist(), children.tolist())) == alone
     assert {array.dtype for array in (owner, tokens, children)} == {np.dtype(np.int64)}
-    found = trie.sequences_at(np.array(nodes, dtype=int)).tolist()
-    assert [None if position < 0 else position for position in found] == [trie.sequence_at(node) for node in nodes]
+    found = trie.rows_at(np.array(nodes, dtype=int)).tolist()
+    assert [None if row < 0 else row for row in found] == [trie.row_at(node) for node in nodes]
 
 
 @given(st.lists(st.booleans(), max_size=300), st.data())
 def test_marks_count_what_is_before(flags, data):
-    marks = RankBitVector.of(np.array(flags, dtype=bool))
+    marks = RankBitVector.from_bits(np.array(flags, dtype=bool))
     numbers = data.draw(st.lists(st.integers(0, len(flags)), max_size=20))
     expected = [((flags + [False])[i], sum(flags[:i])) for i in numbers]
     assert [marks.rank(i) for i in numbers] == expected
     marked, counts = marks.ranks(np.array(numbers, dtype=np.int64))
     assert list(zip(marked.tolist(), counts.tolist())) == expected
-    assert marks.flags(len(flags)).tolist() == flags
+    assert marks.bits(len(flags)).tolist() == flags
 
 
 def test_marks_in_full_words_and_counts_past_a_byte():
-    marks = RankBitVector.of(np.ones(1000, dtype=bool))
+    marks = RankBitVector.from_bits(np.ones(1000, dtype=bool))
     assert marks.ranks(np.arange(1001))[1].tolist() == list(range(1001))
     assert marks.rank(1000) == (False, 1000)
 
@@ -140,11 +141,11 @@ def test_an_array_builds_the_same_trie_as_lists():
 @given(st.lists(bodies, min_size=1, max_size=30))
 def test_keep_first_of_equal_sequences(gallery):
     firsts = {}
-    for position, sequence in enumerate(closed(gallery)):
-        firsts.setdefault(tuple(sequence), position)
+    for row, sequence in enumerate(closed(gallery)):
+        firsts.setdefault(tuple(sequence), row)
     trie = TrieIndex.build(closed(gallery), keep_first=True)
     assert_is(trie, firsts)
-    assert trie.next_position == len(gallery)
+    assert trie.next_row == len(gallery)
 
 
 def test_long_identifiers_of_many_tokens_sort_rightly():
@@ -184,10 +185,10 @@ def test_an_unknown_node_is_named():
     trie = TrieIndex.build([[3, END]])
     for ask in (
         trie.children,
-        trie.sequence_at,
+        trie.row_at,
         lambda node: trie.walk([3], node),
         lambda node: trie.children_of(np.array([0, node])),
-        lambda node: trie.sequences_at(np.array([0, node])),
+        lambda node: trie.rows_at(np.array([0, node])),
     ):
         for node in (3, -2):
             with pytest.raises(IndexError, match=f"node {node} is not in this trie of 3 nodes"):
@@ -204,6 +205,14 @@ def test_save_and_load(tmp_path_factory, gallery, mmap):
     assert_same(trie, again)
     assert_is(again, {tuple(s): i for i, s in enumerate(closed(gallery))})
     assert sorted(os.listdir(folder)) == ["trie.json", "trie.safetensors"]
+
+
+def test_the_keys_in_the_files_stay(tmp_path):
+    """Tries that were saved by earlier versions can be read."""
+    TrieIndex.build([[3, END], [4, END]]).save(tmp_path)
+    stored = load_file(tmp_path / "trie.safetensors")
+    assert set(stored) == {"alphabet", "codes", "starts", "inner", "ends", "positions"}
+    assert set(json.loads((tmp_path / "trie.json").read_text())) == {"version", "depth", "end_id", "next_position", "crc32"}
 
 
 def test_a_mapped_trie_stays_in_its_file_and_can_change(tmp_path):
@@ -258,14 +267,14 @@ WRONG = {  # each breaks one rule and, as far as possible, no other
     "children in the wrong order": {"codes": [1, 0, 1, 3, 4]},
     "signed codes": {"codes": np.array([0, 1, 1, 3, 4], dtype=np.int8)},
     "an edge too many": {"codes": [0, 1, 1, 3, 4, 4]},
-    "an edge before the first": {"starts": [1, 2, 4, 5], "depth": 3},
-    "an edge after the last": {"starts": [0, 2, 4, 6]},
-    "a start too many": {"starts": [0, 2, 3, 4, 5]},
-    "a leaf nowhere": {"ends": [0, 0, 1, 1, 1, 0], "positions": [2, 0, 1]},
-    "a position too few": {"positions": [2, 0, 1]},
-    "a position twice": {"positions": [2, 0, 1, 1]},
-    "a position that was not given out": {"positions": [2, 0, 1, 4]},
-    "positions in a table": {"positions": [[2], [0], [1], [3]]},
+    "an edge before the first": {"indptr": [1, 2, 4, 5], "depth": 3},
+    "an edge after the last": {"indptr": [0, 2, 4, 6]},
+    "a start too many": {"indptr": [0, 2, 3, 4, 5]},
+    "a leaf nowhere": {"ends": [0, 0, 1, 1, 1, 0], "rows": [2, 0, 1]},
+    "a row too few": {"rows": [2, 0, 1]},
+    "a row twice": {"rows": [2, 0, 1, 1]},
+    "a row that was not given out": {"rows": [2, 0, 1, 4]},
+    "rows in a table": {"rows": [[2], [0], [1], [3]]},
     "marks past the last node": {"ends": [0, 0, 1, 1, 1, 1, 1]},
     "marks past the last word": {"ends": [0, 0, 1, 1, 1, 1] + [0] * 60},
     "another depth": {"depth": 5},
@@ -275,12 +284,12 @@ WRONG = {  # each breaks one rule and, as far as possible, no other
 @pytest.mark.parametrize("changes", WRONG.values(), ids=WRONG)
 def test_arrays_that_are_no_trie_are_refused_whatever_their_checksum(tmp_path, changes):
     trie = TrieIndex.build(closed([(3, 4), (3, 7), (4,), (3, 4, 100)]))
-    parts = {part: getattr(trie, part) for part in (*ARRAYS, "inner", "ends", "depth", "end_id", "next_position")}
+    parts = {part: getattr(trie, part) for part in (*ARRAYS, "inner", "ends", "depth", "end_id", "next_row")}
     TrieIndex(**parts).save(tmp_path)
     assert TrieIndex.load(tmp_path).num_nodes == trie.num_nodes == 10
     for name, change in changes.items():
         if name == "ends":
-            parts[name] = RankBitVector.of(np.array(change))
+            parts[name] = RankBitVector.from_bits(np.array(change))
         else:
             parts[name] = np.array(change, dtype=getattr(change, "dtype", parts[name].dtype)) if name in ARRAYS else change
     TrieIndex(**parts).save(tmp_path)
@@ -298,8 +307,8 @@ def test_arrays_that_are_no_trie_are_refused_whatever_their_checksum(tmp_path, c
 def test_edges_that_start_from_the_wrong_node_are_refused(gallery, starts, inner):
     """Every other rule holds."""
     trie = TrieIndex.build(closed(gallery))
-    parts = {part: getattr(trie, part) for part in (*ARRAYS, "inner", "ends", "depth", "end_id", "next_position")}
-    parts |= {"starts": np.array(starts, dtype=np.uint8), "inner": RankBitVector.of(np.array(inner))}
+    parts = {part: getattr(trie, part) for part in (*ARRAYS, "inner", "ends", "depth", "end_id", "next_row")}
+    parts |= {"indptr": np.array(starts, dtype=np.uint8), "inner": RankBitVector.from_bits(np.array(inner))}
     assert not files.is_sound(TrieIndex(**parts))
 
 
@@ -311,8 +320,8 @@ def test_a_hundred_thousand_identifiers_in_ten_bytes_each():
     trie = TrieIndex.build(rows)
     assert len(trie) == len(rows) and trie.nbytes < 10 * len(rows)
     for i in rng.integers(len(rows), size=50):
-        assert trie.sequence_at(trie.walk(rows[i].tolist())) == i
+        assert trie.row_at(trie.walk(rows[i].tolist())) == i
     nodes = np.zeros(1, dtype=int)  # all sequences at once, level by level
     for _ in range(5):
         _, tokens, nodes = trie.children_of(nodes)
-    assert sorted(trie.sequences_at(nodes)) == list(range(len(rows))) and (tokens == END).all()
+    assert sorted(trie.rows_at(nodes)) == list(range(len(rows))) and (tokens == END).all()

@@ -1,4 +1,4 @@
-"""Adding identifiers to a trie and removing them: as if it had been built anew, with positions that stay."""
+"""Adding identifiers to a trie and removing them: as if it had been built anew, with rows that stay."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from test_trie import ARRAYS, END, assert_is, assert_same, bodies, closed, galle
 from gcr_tutorial.trie import TrieIndex
 
 
-def positioned(gallery, first=0):
+def numbered(gallery, first=0):
     return {tuple(sequence): first + i for i, sequence in enumerate(closed(gallery))}
 
 
@@ -38,28 +38,28 @@ def test_without_is_the_build_of_the_rest(gallery, data):
     trie = TrieIndex.build(sequences).without(removed)
     assert_is(trie, {tuple(sequences[i]): i for i in rest})
     anew = TrieIndex.build([sequences[i] for i in rest])
-    for name in ("alphabet", "codes", "starts"):
+    for name in ("alphabet", "codes", "indptr"):
         assert np.array_equal(getattr(trie, name), getattr(anew, name))
-    assert np.array_equal(np.array(rest)[anew.positions], trie.positions)  # positions stay: nothing is renumbered
-    assert trie.next_position == len(gallery)
+    assert np.array_equal(np.array(rest)[anew.rows], trie.rows)  # rows stay: nothing is renumbered
+    assert trie.next_row == len(gallery)
 
 
 @given(st.data())
 def test_any_series_of_changes(data):
-    """Batches come and go; a removed identifier that comes back gets a new position."""
+    """Batches come and go; a removed identifier that comes back gets a new row."""
     start = data.draw(galleries)
-    trie, held, given_out = TrieIndex.build(closed(start)), positioned(start), len(start)
+    trie, held, given_out = TrieIndex.build(closed(start)), numbered(start), len(start)
     for _ in range(data.draw(st.integers(1, 5))):
         if data.draw(st.booleans()):
             batch = data.draw(st.lists(bodies.filter(lambda body: (*body, END) not in held), max_size=8, unique=True))
             trie = trie.merge(closed(batch))
-            held |= positioned(batch, given_out)
+            held |= numbered(batch, given_out)
             given_out += len(batch)
         elif len(held) > 1:
             gone = data.draw(st.lists(st.sampled_from(sorted(held.values())), max_size=len(held) - 1))
             trie = trie.without(gone)
-            held = {sequence: position for sequence, position in held.items() if position not in gone}
-        assert trie.next_position == given_out
+            held = {sequence: row for sequence, row in held.items() if row not in gone}
+        assert trie.next_row == given_out
         assert_is(trie, held)
 
 
@@ -73,7 +73,7 @@ def test_merge_takes_arrays_new_tokens_and_longer_identifiers():
 @pytest.mark.parametrize(
     "batch, error, message",
     [
-        ([[8, END], [4, END], [3, END]], ValueError, "sequence 1 of the batch is the identifier that position 1 already"),
+        ([[8, END], [4, END], [3, END]], ValueError, "sequence 1 of the batch is the identifier that row 1 already"),
         ([[8, END], [9, END], [8, END]], ValueError, "sequences 0 and 2 are the same"),
         ([[8, 9], [7, 9]], ValueError, f"the batch ends in token 9, this trie's identifiers in {END}"),
         ([[8, END], []], ValueError, "sequence 1 is empty"),
@@ -86,26 +86,26 @@ def test_merge_refuses(batch, error, message):
 
 
 @pytest.mark.parametrize(
-    "positions, error, message",
+    "rows, error, message",
     [
         ([0, 1, 2], ValueError, "nothing would be left"),
-        ([0, 3], ValueError, "no identifier has position 3"),
-        ([-1], ValueError, "no identifier has position -1"),
+        ([0, 3], ValueError, "no identifier has row 3"),
+        ([-1], ValueError, "no identifier has row -1"),
         ([1.0], TypeError, "float"),
         (np.array([True, False, False]), TypeError, "1-D array of integers"),
         (np.array([[0]]), TypeError, "1-D array of integers"),
     ],
 )
-def test_without_refuses(positions, error, message):
+def test_without_refuses(rows, error, message):
     with pytest.raises(error, match=message):
-        TrieIndex.build([[3, END], [4, END], [3, 4, END]]).without(positions)
+        TrieIndex.build([[3, END], [4, END], [3, 4, END]]).without(rows)
 
 
-def test_a_removed_position_stays_gone(tmp_path):
+def test_a_removed_row_stays_gone(tmp_path):
     trie = TrieIndex.build([[3, END], [4, END]]).without(np.array([1, 1]))
     trie.save(tmp_path)
     again = TrieIndex.load(tmp_path)
-    with pytest.raises(ValueError, match="no identifier has position 1"):
+    with pytest.raises(ValueError, match="no identifier has row 1"):
         again.without([1])
     assert_is(again.merge([[4, END]]), {(3, END): 0, (4, END): 2})
 

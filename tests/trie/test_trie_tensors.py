@@ -18,7 +18,7 @@ def test_lookups_are_those_of_the_trie(gallery, data):
     tensors, at = trie.on("cpu"), torch.tensor(nodes, dtype=torch.long)
     for ours, theirs in zip(tensors.children_of(at), trie.children_of(np.array(nodes, dtype=int))):
         assert ours.dtype == torch.long and ours.tolist() == theirs.tolist()
-    assert tensors.sequences_at(at).tolist() == trie.sequences_at(np.array(nodes, dtype=int)).tolist()
+    assert tensors.rows_at(at).tolist() == trie.rows_at(np.array(nodes, dtype=int)).tolist()
     for token in (*TOKENS, END, 0, 6, 10**6):
         stepped = tensors.step(at, torch.full_like(at, token))
         assert stepped.tolist() == [trie.walk([token], node) for node in nodes]
@@ -33,7 +33,7 @@ def test_rows_of_tokens_walk_at_once(gallery, rows):
     for length in range(7):
         walked = trie.on("cpu").walk(tokens[:, :length])
         assert walked.tolist() == [trie.walk(row[:length]) for row in rows]
-    found = trie.on("cpu").sequences_in(tokens).tolist()
+    found = trie.on("cpu").rows_of(tokens).tolist()
     assert found == [next((i for i, s in enumerate(sequences) if row[: len(s)] == s), -1) for row in rows]
     assert set(found[-len(sequences) :]) == set(range(len(sequences)))
 
@@ -46,4 +46,4 @@ def test_tensors_are_made_once_a_device():
 def test_rows_that_are_slices_of_a_wider_tensor():
     trie = TrieIndex.build([[3, 4, END], [7, END]])
     wide = torch.tensor([[9, 3, 4, END], [9, 7, END, END]])
-    assert trie.on("cpu").sequences_in(wide[:, 1:]).tolist() == [0, 1]
+    assert trie.on("cpu").rows_of(wide[:, 1:]).tolist() == [0, 1]

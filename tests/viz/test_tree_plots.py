@@ -94,7 +94,7 @@ def search_by_hand(sequences, beams, seed=0):
             shares = [rng.random() ** 3 for _ in range(len(choices) + 1)]
             for token, to, share in zip(choices, nodes, shares):
                 p = share / sum(shares)
-                found.append((tokens, token, to, p, score + math.log(max(p, 1e-12)), trie.sequence_at(to)))
+                found.append((tokens, token, to, p, score + math.log(max(p, 1e-12)), trie.row_at(to)))
         ranked = sorted(found, key=lambda one: -one[4])
         finished = sorted(
             finished + [(one[5], one[4]) for one in ranked[:beams] if one[5] is not None], key=lambda one: -one[1]
