@@ -83,8 +83,8 @@ def test_only_what_is_new_is_encoded(counted, tmp_path):
 def test_a_table_is_indexed_like_the_tensor_it_stands_for(data):
     sizes = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=4))
     shards = [torch.randn(size, 2, 3) for size in sizes]
-    places = data.draw(st.permutations([(shard, row) for shard, size in enumerate(sizes) for row in range(size)]))
-    table, whole = FeatureTable(shards, places), torch.stack([shards[shard][row] for shard, row in places])
+    found = data.draw(st.permutations([(shard, row) for shard, size in enumerate(sizes) for row in range(size)]))
+    table, whole = FeatureTable(shards, found), torch.stack([shards[shard][row] for shard, row in found])
     assert len(table) == len(whole) and table.shape == whole.shape and torch.equal(table[:], whole)
     rows = data.draw(st.lists(st.integers(0, len(whole) - 1), max_size=6))
     assert torch.equal(table[rows], whole[rows]) and torch.equal(table[torch.tensor(rows, dtype=torch.long)], whole[rows])
@@ -158,7 +158,15 @@ def test_what_changes_features_changes_the_key(counted):
     keys.append(encoder_key(backbone))
     backbone.model.to(torch.bfloat16)
     keys.append(encoder_key(backbone))
-    assert len(set(keys)) == 5
+    for name, value in (
+        ("transformers.__version__", "5.999"),
+        ("torch.__version__", "2.999"),
+        ("gcr_tutorial.models.feature_cache.inspect.getsource", lambda code: "other code"),
+    ):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(name, value)
+            keys.append(encoder_key(backbone))
+    assert len(set(keys)) == len(keys) == 8
     assert len({image_key(image) for image in IMAGES}) == 10
     same_bytes = np.zeros((4, 9, 3), np.uint8), np.zeros((9, 4, 3), np.uint8)
     assert image_key(same_bytes[0]) != image_key(same_bytes[1])
@@ -194,6 +202,114 @@ def test_a_disk_that_refuses_costs_nothing_but_the_cache(counted, tmp_path, monk
         features = cached_features(counted.backbone, IMAGES, 3, folder=tmp_path)
     assert torch.equal(features, image_features(counted.backbone, IMAGES, 3)) and not files(tmp_path)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def refuse(error: OSError, when=lambda path: True):
+    """A function that raises `error` in place of a call of the operating system."""
+
+    def refusing(path, *arguments, **settings):
+        if when(Path(path)):
+            raise error
+
+    return refusing
+
+
+def test_too_many_open_files_do_not_delete_a_valid_file(counted, tmp_path, monkeypatch):
+    plain = cached_features(counted.backbone, IMAGES, folder=tmp_path)
+    counted.encoded()
+    for error in (FileNotFoundError("No such file"), RuntimeError("unable to open file: Too many open files (24)")):
+        (file,) = files(tmp_path)
+        with monkeypatch.context() as patch:  # the two errors that safetensors and torch raise for it
+            patch.setattr(feature_cache, "safe_open", refuse(error))
+            with pytest.warns(UserWarning, match="stay in memory"):
+                assert torch.equal(cached_features(counted.backbone, IMAGES, folder=tmp_path), plain)
+        assert counted.encoded() == 10 and file in files(tmp_path)
+        assert torch.equal(cached_features(counted.backbone, IMAGES, folder=tmp_path), plain) and counted.encoded() == 0
+
+
+def test_when_no_file_can_be_opened_at_all_the_valid_ones_stay(counted, tmp_path):
+    resource = pytest.importorskip("resource")
+    plain, held = cached_features(counted.backbone, IMAGES, folder=tmp_path), []
+    before, limits = files(tmp_path), resource.getrlimit(resource.RLIMIT_NOFILE)
+    key = encoder_key(counted.backbone)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/dev/fd")) + 20, limits[1]))
+    try:
+        with pytest.raises(OSError):
+            while True:
+                held.append(open(os.devnull))
+        assert not feature_cache._Store(tmp_path / key).has(image_key(IMAGES[0]))
+        held.pop().close()  # now the header can be read, but the features cannot be mapped
+        assert not feature_cache._Store(tmp_path / key).has(image_key(IMAGES[0]))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        for file in held:
+            file.close()
+    counted.encoded()
+    assert files(tmp_path) == before
+    assert torch.equal(cached_features(counted.backbone, IMAGES, folder=tmp_path), plain) and counted.encoded() == 0
+
+
+def test_a_cache_that_may_only_be_read_is_read(counted, tmp_path, monkeypatch):
+    plain = cached_features(counted.backbone, IMAGES[:6], folder=tmp_path)
+    counted.encoded()
+    read_only = OSError(30, "Read-only file system")
+    for name in ("utime", "unlink", "mkdir", "replace"):
+        monkeypatch.setattr(os, name, refuse(read_only))
+    monkeypatch.setattr(feature_cache, "save_file", lambda tensors, path, metadata: refuse(read_only)(path))
+    assert torch.equal(cached_features(counted.backbone, IMAGES[:6], folder=tmp_path), plain) and counted.encoded() == 0
+    with pytest.warns(UserWarning, match="Read-only.*stay in memory"):
+        assert len(cached_features(counted.backbone, IMAGES, folder=tmp_path, disk=0)) == 10
+    assert counted.encoded() == 4 and len(files(tmp_path)) == 1
+
+
+def test_files_that_another_process_deletes_meanwhile_do_no_harm(counted, tmp_path, monkeypatch):
+    """Between listing a file and looking at it, and between looking at it and deleting it."""
+    stat, unlink = Path.stat, Path.unlink
+    for name, real in (("stat", stat), ("unlink", unlink)):
+        cached_features(counted.backbone, IMAGES[:5], folder=tmp_path)
+        (old,) = files(tmp_path)
+        os.utime(old, (1, 1))
+
+        def gone_first(path, *arguments, **settings):
+            if path == old and old.exists():
+                os.remove(old)
+            return real(path, *arguments, **settings)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, name, gone_first)
+            patch.setattr(Path, "exists", lambda path: os.path.exists(path))
+            assert len(cached_features(counted.backbone, IMAGES[5:], folder=tmp_path, disk=0)) == 5
+        assert not old.exists()
+        for file in files(tmp_path):
+            file.unlink()
+    cached_features(counted.backbone, IMAGES[:5], folder=tmp_path)
+    store = feature_cache._Store(tmp_path / encoder_key(counted.backbone))
+    files(tmp_path)[0].unlink()
+    assert not store.has(image_key(IMAGES[0]))
+
+
+def test_what_a_killed_run_left_half_written_goes_too(counted, tmp_path):
+    cached_features(counted.backbone, IMAGES[:5], folder=tmp_path)
+    (whole,) = files(tmp_path)
+    half = whole.with_name("0-1.safetensors.writing")
+    half.write_bytes(b"x" * 1000)
+    os.utime(half, (1, 1))
+    cached_features(counted.backbone, IMAGES[:5], folder=tmp_path, disk=whole.stat().st_size + 999)
+    assert files(tmp_path) == [whole] and not half.exists()
+
+
+def test_a_killed_run_loses_at_most_one_file(counted, tmp_path, monkeypatch):
+    monkeypatch.setattr(feature_cache, "SHARD_BYTES", 3 * 4 * 32 * 4)  # three images
+
+    def killed_at_the_eighth():
+        yield from IMAGES[:8]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cached_features(counted.backbone, killed_at_the_eighth(), 1, folder=tmp_path)
+    counted.encoded()
+    cached_features(counted.backbone, IMAGES[:8], folder=tmp_path)
+    assert counted.encoded() == 2  # 0-2 and 3-5 were written
 
 
 @pytest.mark.parametrize("value, folder", [("", None), (None, Path("~/.cache/gcr_tutorial").expanduser()), ("/x", Path("/x"))])
