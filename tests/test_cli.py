@@ -1,10 +1,18 @@
 """The command line: what is passed on, and mistakes that end in one sentence and exit status 2."""
 
+import contextlib
+import errno
+import io
 import json
+import os
+import re
 import runpy
+import subprocess
 import sys
+import time
 import types
-from dataclasses import replace
+from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 from safetensors import SafetensorError
@@ -19,11 +27,13 @@ from tiny_data import (
     photographs,
 )
 
-from gcr_tutorial import cli as cli
-from gcr_tutorial.config import TrainingConfig, get_preset
+from gcr_tutorial import cli
+from gcr_tutorial.config import RunConfig, TrainingConfig, get_preset
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.experiments import pipeline
 
 RUN = ["run", *SIZES, *QUICK]
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True)
@@ -56,9 +66,9 @@ def one_sentence(err: str) -> str:
         (["run", "--batch-size", "0"], "batch size of 0: give 1 or more"),
         (["run", "--accumulation", "0"], "accumulation of 0: give 1 or more"),
         (["run", "--lr", "-0.1"], "lr of -0.1: give 0.0 or more"),
-        (["run", "--pseudo-queries", "-3"], "--pseudo-queries -3: give 0 or more"),
-        (["run", "--checkpoint-steps", "0"], "--checkpoint-steps 0: give 1 or more"),
-        (["run", "--checkpoint-seconds", "nan"], "--checkpoint-seconds nan: give 0 or more"),
+        (["run", "--pseudo-queries", "-3"], "pseudo queries of -3: give 0 or more"),
+        (["run", "--checkpoint-steps", "0"], "checkpoint steps of 0: give 1 or more"),
+        (["run", "--checkpoint-seconds", "nan"], "checkpoint seconds of nan: give 0 or more"),
         (["search", ".", "a dog"], "no retriever in . (no retriever.json)"),
         (["search", "absent", "a dog"], "no retriever in absent"),
         (["pretrain", "--seed", "77"], "seed 77 is kept"),
@@ -136,7 +146,7 @@ def run_arguments(monkeypatch) -> list:
 
     def spy(corpus, preset, **how):
         calls.append((corpus, preset, how))
-        raise ValueError("far enough")
+        raise UserValueError("far enough")
 
     monkeypatch.setattr(pipeline, "run", spy)
     return calls
@@ -221,7 +231,7 @@ def test_defaults_are_the_presets(run_arguments, monkeypatch):
     command("run", "--train-images", "0", "--test-images", "3")  # 0 is a number, not "as usual"
     [(corpus, preset, how)] = run_arguments
     assert (len(corpus.indices("train")), len(corpus.indices("test"))) == (0, 3)
-    assert preset == get_preset("tiny")
+    assert preset == replace(get_preset("tiny"), n_train=0, n_test=3)
     assert (how["identifier"], how["protocol"], how["seed"], str(how["out"])) == ("atomic", "karpathy", 0, "runs/atomic")
 
 
@@ -258,13 +268,33 @@ def test_what_a_machine_runs_out_of_is_no_traceback(monkeypatch, capsys, error, 
     assert cli.main(RUN) == 2 and words in capsys.readouterr().err
 
 
-def test_a_mistake_of_the_programme_keeps_its_traceback(monkeypatch):
+@pytest.mark.parametrize("error", [RuntimeError("shapes do not fit")])
+@pytest.mark.parametrize("debug", [[], ["--debug"]])
+def test_an_error_of_the_program_keeps_its_traceback_and_says_where_to_report_it(monkeypatch, error, debug):
     def fails(*arguments, **how):
-        raise RuntimeError("shapes do not fit")
+        raise error
 
     monkeypatch.setattr(pipeline, "run", fails)
-    with pytest.raises(RuntimeError, match="shapes"):
-        cli.main(RUN)
+    monkeypatch.setenv("GCR_DATA", str(data_folder()))
+    with pytest.raises(type(error)) as caught:
+        cli.main([*RUN, *debug])
+    assert caught.value is error and "report" in error.__notes__[-1]
+    assert "https://github.com/gcr-tutorial/gcr_tutorial/issues" in error.__notes__[-1]
+
+
+def test_debug_shows_the_traceback_of_a_users_mistake_too(tmp_path):
+    for arguments in (["--debug", "search", "absent", "a dog"], ["search", "absent", "a dog", "--debug"]):
+        with pytest.raises(FileNotFoundError, match="no retriever in absent"):
+            cli.main(arguments)
+
+
+def test_a_machine_that_refuses_is_no_error_of_the_program(monkeypatch, capsys):
+    def fails(*arguments, **how):
+        raise OSError(errno.ENOSPC, "No space left on device", "runs/atomic/results.json")
+
+    monkeypatch.setattr(pipeline, "run", fails)
+    monkeypatch.setenv("GCR_DATA", str(data_folder()))
+    assert cli.main(RUN) == 2 and "No space left on device" in one_sentence(capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], *([name, "--help"] for name in cli.COMMANDS)])
@@ -275,21 +305,107 @@ def test_every_command_has_help(arguments, capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    "arguments, words",
     [
-        [],
-        ["conquer"],
-        ["search", "DIR"],
-        ["run", "--no-memorize", "--memorize-epochs", "3"],
-        ["run", "--pseudo-queries", "3", "--no-pseudo-queries"],
-        ["run", "--schedule", "never"],
-        ["run", "--seed", "x"],
+        ([], "Expected one of {run, compare, search,"),
+        (["conquer"], "Unrecognized options: conquer"),
+        (["search", "DIR"], "QUERY"),
+        (["run", "--no-memorize", "--memorize-epochs", "3"], "--no-memorize"),
+        (["run", "--pseudo-queries", "3", "--no-pseudo-queries"], "--no-pseudo-queries"),
+        (["run", "--schedule", "never"], "'--schedule'"),
+        (["run", "--seed", "x"], "--seed"),
+        (["run", "--preset"], "'--preset'"),
+        (["run", "--lr"], "'--lr'"),
     ],
 )
-def test_what_cannot_be_parsed_is_status_2(arguments, capsys):
-    with pytest.raises(SystemExit) as end:
-        cli.main(arguments)
-    assert end.value.code == 2 and "error: " in capsys.readouterr().err
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])  # the boxes that the sentences are taken from differ
+def test_what_cannot_be_parsed_is_status_2(arguments, words, encoding, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+    assert cli.main(arguments) == 2
+    sentence = one_sentence(capsys.readouterr().err)
+    assert words in sentence and sentence.endswith((" --help", "give one")) and len(sentence) < 180
+
+
+def options_of(command: str, *arguments: str) -> dict[str, tuple[str, str]]:
+    """{option: (help, default)} as `command --help` shows them."""
+    out = io.StringIO()
+    with pytest.raises(SystemExit), contextlib.redirect_stdout(out):
+        cli.main([command, *arguments, "--help"])
+    options: dict[str, str] = {}
+    for line in out.getvalue().splitlines():
+        if re.match(r"  --\w", line):
+            name, _, rest = line.strip().partition(" ")
+            options[name] = rest
+        elif options:
+            options[name] += f" {line.strip()}"
+    found = {name: re.match(r"(.*)\(default: ([^()]*)\)", text) for name, text in options.items()}
+    return {name: (match[1].strip(), match[2]) for name, match in found.items()}
+
+
+@pytest.mark.parametrize("command", ["run", "compare"])
+def test_every_setting_is_an_option_with_its_meaning_and_the_presets_default(command):
+    options = options_of(command, "--preset", "paper")
+    paper = get_preset("paper")
+    names = {"n_train": "train-images", "n_val": "val-images", "n_test": "test-images", "revision": "backbone-revision"}
+    for config, hidden in (
+        (paper, {"name", "training"}),
+        (paper.training, set()),
+        (RunConfig(), {"identifier", "out", "pseudo_queries_file"} if command == "compare" else set()),
+    ):
+        for field in fields(config):
+            if field.name not in hidden:
+                name = "--" + names.get(field.name, field.name.replace("_", "-"))
+                meaning, default = options[name]
+                assert default == str(getattr(config, field.name)), name
+                assert re.search("[a-z]{2} [a-z]{2}", meaning), f"{name} says nothing: {meaning!r}"
+
+
+def test_the_presets_options_take_the_variable_too(monkeypatch):
+    monkeypatch.setenv("GCR_PRESET", "colab")
+    assert options_of("run")["--rank"] == options_of("run", "--preset", "colab")["--rank"]
+    assert options_of("run")["--image-size"][1] == str(get_preset("colab").image_size)
+
+
+@pytest.mark.parametrize(
+    "options, changes",
+    [
+        (["--retrieve-epochs", "5"], {"least_steps": 0}),  # also where the number given is the preset's own
+        (["--retrieve-epochs=5", "--least-steps", "9"], {"least_steps": 9}),
+        (["--memorize-share", "0.5", "--retrieve-epochs", "5"], {"memorize_share": 0.5, "least_steps": 0}),
+        (["--memorize-epochs", "0", "--memorize-share", "0.5"], {"memorize_epochs": 0, "memorize_share": 0.5}),
+    ],
+)
+def test_what_follows_from_an_option_gives_way_to_what_is_given(run_arguments, options, changes):
+    command("run", *SIZES, *options)
+    [(_, preset, _)] = run_arguments
+    assert preset.training == replace(get_preset("tiny").training, **changes)
+
+
+@pytest.mark.parametrize("option", ["--no-memorize", "--memorize-epochs=0"])
+def test_without_a_memorize_stage_nothing_is_repeated(run_arguments, monkeypatch, option):
+    repeating = replace(get_preset("tiny"), training=replace(get_preset("tiny").training, memorize_share=0.5))
+    monkeypatch.setattr(cli, "get_preset", lambda name: repeating)
+    command("run", *SIZES, option)
+    [(_, preset, _)] = run_arguments
+    assert preset.training == replace(repeating.training, memorize_epochs=0, memorize_share=0.0)
+
+
+def test_help_and_doctor_need_no_torch(tmp_path):
+    """Help answers at once, and where torch cannot be imported; a command that needs torch says so in one sentence."""
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('no torch here', name='torch')\n")
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+
+    def asked(*arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-m", "gcr_tutorial", *arguments], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60
+        )
+
+    for name in cli.COMMANDS:
+        assert asked(name, "--help").returncode == 0, name
+    started = time.monotonic()
+    assert asked("--help").returncode == 0 and time.monotonic() - started < 5  # a third of a second on an idle machine
+    failed = asked("search", ".", "a dog")
+    assert failed.returncode == 2 and "no torch here" in one_sentence(failed.stderr) and "doctor" in failed.stderr
 
 
 @pytest.mark.parametrize(
