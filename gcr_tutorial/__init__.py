@@ -12,6 +12,8 @@ __getattr__, __dir__, __all__ = exports(
     {
         "notebook_tools.session": "setup",
         "config": "TrainingConfig get_preset",
+        "paths": "data_dir",
+        "example": "example",
         "data.corpus": "ImageCaptionCorpus",
         "data.task": "make_task",
         "models.loading": "load_backbone",
@@ -27,7 +29,6 @@ __getattr__, __dir__, __all__ = exports(
         "decoding.beam_search": "constrained_beam_search",
         "decoding.exact": "exact_top_k",
         "decoding.exhaustive": "score_all_identifiers",
-        "decoding.processor": "TrieLogitsProcessor",
         "retrieval.retriever": "GenerativeRetriever",
         "retrieval.bm25": "bm25_rankings",
         "retrieval.dense": "zero_shot_rankings",

@@ -10,14 +10,16 @@ from typing import Any
 def exports(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """`__getattr__`, `__dir__` and `__all__` for the `__init__.py` of `package`.
 
-    `modules` says which module below the package offers which names: {"backbone": "Backbone load_base_model"}. So a command
-    that needs one room does not wait for the libraries of the others, and `doctor` runs where torch cannot be imported.
+    `modules` says which module below the package offers which names: {"backbone": "Backbone load_base_model"}. A module that
+    is listed under its own name is offered itself: {"example": "example"}. So a command that needs one room does not wait for
+    the libraries of the others, and `doctor` runs where torch cannot be imported.
     """
     module_of = {name: module for module, names in modules.items() for name in names.split()}
 
     def load(name: str) -> Any:
         if name not in module_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(f"{package}.{module_of[name]}"), name)
+        module = import_module(f"{package}.{module_of[name]}")
+        return module if module_of[name] == name else getattr(module, name)
 
     return load, lambda: sorted(module_of), sorted(module_of)

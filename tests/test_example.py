@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gcr_tutorial.data.corpus import ImageCaptionCorpus
 from gcr_tutorial.data.task import make_task
-from gcr_tutorial.example import AMBIGUOUS, CLEAR, PICTURES, QUERIES, RELATION, example_captions, example_picture
+from gcr_tutorial.example import AMBIGUOUS, CLEAR, PICTURES, QUERIES, RELATION, captions, picture
 
 
 def test_the_ten_pictures_are_in_the_test_gallery_and_drawn_as_the_corpus_draws_them():
@@ -12,8 +12,8 @@ def test_the_ten_pictures_are_in_the_test_gallery_and_drawn_as_the_corpus_draws_
     names = [record.id for record in corpus.records]
     assert len(set(PICTURES)) == 10 and set(PICTURES) <= set(names)
     for name in PICTURES[:3]:
-        assert example_picture(name, 96).tobytes() == corpus.image(names.index(name), 96).tobytes()
-        assert tuple(example_captions(name)) == corpus.records[names.index(name)].captions
+        assert picture(name, 96).tobytes() == corpus.image(names.index(name), 96).tobytes()
+        assert tuple(captions(name)) == corpus.records[names.index(name)].captions
 
 
 def test_the_queries_are_held_out_captions_true_of_exactly_what_they_say():

@@ -18,7 +18,7 @@ from gcr_tutorial.evaluation.analysis import (
     risk_coverage,
     shared_tokens,
 )
-from gcr_tutorial.example import PICTURES, QUERIES, example_captions
+from gcr_tutorial.example import PICTURES, QUERIES, captions
 from gcr_tutorial.picturebook import parse, sample_scene, satisfies, scene_seed
 
 paths = st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map("".join)
@@ -113,7 +113,7 @@ def test_beginnings_say_less_and_stay_true():
     assert beginnings("A bus stop is behind a black dog.") == ["A bus stop is behind a black dog", "A bus stop"]  # no bus
     for name in PICTURES:
         scene = sample_scene(scene_seed("tutorial", *map(int, name.split("-")[1:])))
-        for caption in example_captions(name):
+        for caption in captions(name):
             shorter = beginnings(caption)
             assert shorter[0] == caption.rstrip(".")
             assert all(satisfies(scene, parse(text)) for text in shorter)

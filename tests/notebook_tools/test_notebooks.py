@@ -113,7 +113,7 @@ def test_at_most_one_widget_a_notebook_over_a_plain_function(notebook):
 def test_the_running_example_is_there(notebook):
     names = set(names_in(notebook))
     assert "PICTURES" in names and (names & {"QUERIES", "AMBIGUOUS"} or {"CLEAR", "RELATION"} <= names)
-    assert any("gcr_tutorial.example" in cell.source or "import example" in cell.source for cell in code_cells(notebook))
+    assert any("gcr.example." in cell.source for cell in code_cells(notebook))
 
 
 def test_the_fact_table_is_true(notebook):
