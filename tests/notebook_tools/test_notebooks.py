@@ -15,6 +15,7 @@ import nbformat
 import pytest
 from nbval.plugin import get_sanitize_patterns
 
+import gcr_tutorial as gcr
 from gcr_tutorial.notebook_tools import runner as notebook_runner
 from gcr_tutorial.notebook_tools.badges import SERIES
 
@@ -191,6 +192,37 @@ def test_no_cell_runs_a_shell_line_or_names_a_place_on_one_machine(notebook):
 def test_the_setup_cell_is_the_first_and_short(notebook):
     first = code_cells(notebook)[0]  # that it is the same everywhere is test_series.py's
     assert first.id == "setup" and len(first.source.splitlines()) <= 15 and "setup(seed=0)" in first.source
+
+
+def imports_of_the_package(notebook) -> list[str]:
+    """What the cells import from gcr_tutorial, as often as they do: "gcr_tutorial.ROOM", or "gcr_tutorial" and a name that
+    its public interface has. Left out: the set-up cell, and the exercises' stubs, each of which imports its check."""
+    found = []
+    for cell in code_cells(notebook):
+        if cell.id == "setup" or "raise NotImplementedError" in cell.source:
+            continue
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.Import):
+                found += [alias.name for alias in node.names if alias.name.startswith("gcr_tutorial")]
+            elif isinstance(node, ast.ImportFrom) and node.module == "gcr_tutorial":
+                found += [f"gcr_tutorial.{alias.name}" for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gcr_tutorial."):
+                found.append(node.module)
+    return found
+
+
+def test_it_uses_the_public_interface_and_at_most_five_rooms(notebook):
+    rooms = imports_of_the_package(notebook)
+    assert len(set(rooms)) == len(rooms), "a room is imported once, where it is first needed"
+    assert not {room.partition(".")[2] for room in rooms} & set(gcr.__all__), "write gcr.NAME for a name of the interface"
+    assert all(room.count(".") == 1 for room in rooms), f"import from a room, not from one of its modules: {rooms}"
+    assert len({*rooms, "gcr_tutorial.checks"}) <= 5, rooms
+    offered = set(re.findall(r"(?<![\w.])gcr\.(\w+)", "\n".join(cell.source for cell in code_cells(notebook))))
+    assert offered <= set(gcr.__all__)
+
+
+def test_the_public_interface_is_small():
+    assert len(gcr.__all__) <= 30
 
 
 def anchors(path: Path) -> set[str]:
