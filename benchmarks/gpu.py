@@ -66,14 +66,8 @@ from gcr_tutorial.picturebook import sample_scene, scene_seed
 from gcr_tutorial.pretraining.run import stage_recipes
 from gcr_tutorial.pretraining.scene_bank import SceneBank
 from gcr_tutorial.pretraining.vlm_training import new_backbone, pretrain
-from gcr_tutorial.training.examples import (
-    Example,
-    collate,
-    length_bucketed_batches,
-    memorize_examples,
-    retrieve_examples,
-    target_ids,
-)
+from gcr_tutorial.training.batches import collate, length_bucketed_batches
+from gcr_tutorial.training.examples import Example, memorize_examples, retrieve_examples, target_ids
 from gcr_tutorial.training.fine_tuning import fine_tune
 from gcr_tutorial.training.loss import CompletionLoss
 from gcr_tutorial.training.optimizer import parameter_groups
@@ -355,11 +349,11 @@ def plain_batch(
     backbone: Backbone, examples: Sequence[Example], images: Sequence[Image.Image] | None
 ) -> dict[str, torch.Tensor]:
     """Padded ids, mask and labels (B, L), and the pixels of `images` from the processor."""
-    ids = [list(example.prompt_ids + example.target_ids) for example in examples]
+    ids = [list(example.prompt_ids + example.completion_ids) for example in examples]
     batch = dict(left_pad(ids, backbone.pad_id))
     batch["labels"] = torch.full_like(batch["input_ids"], -100)
     for row, example in enumerate(examples):
-        batch["labels"][row, -len(example.target_ids) :] = torch.tensor(example.target_ids)
+        batch["labels"][row, -len(example.completion_ids) :] = torch.tensor(example.completion_ids)
     if images is not None:
         batch["pixel_values"] = pixels(backbone, list(images))
     return {name: values.to(backbone.device) for name, values in batch.items()}
@@ -400,7 +394,7 @@ def sides_of(
         }
     blank = Image.new("RGB", (vision, vision))
     shown = [
-        Example(tuple(prompt_ids(backbone, RETRIEVE_INSTRUCTION.format(query=text), image=True)), example.target_ids)
+        Example(tuple(prompt_ids(backbone, RETRIEVE_INSTRUCTION.format(query=text), image=True)), example.completion_ids)
         for (text, _), example in zip(queries[:n], examples)
     ]
     return {

@@ -53,14 +53,8 @@ from gcr_tutorial.models.lora import add_lora
 from gcr_tutorial.models.prompts import MEMORIZE_INSTRUCTION, RETRIEVE_INSTRUCTION, prompt_ids, prompt_text
 from gcr_tutorial.models.tokens import add_tokens
 from gcr_tutorial.paths import data_dir
-from gcr_tutorial.training.examples import (  # noqa: E402
-    Example,
-    collate,
-    length_bucketed_batches,
-    memorize_examples,
-    retrieve_examples,
-    target_ids,
-)
+from gcr_tutorial.training.batches import collate, length_bucketed_batches
+from gcr_tutorial.training.examples import Example, memorize_examples, retrieve_examples, target_ids
 from gcr_tutorial.training.loss import CompletionLoss
 from gcr_tutorial.training.optimizer import parameter_groups
 
@@ -240,7 +234,7 @@ def with_pad_image(lesson: Lesson, examples: Sequence[Example], chosen: Sequence
     return [
         Example(
             tuple(prompt_ids(lesson.backbone, RETRIEVE_INSTRUCTION.format(query=lesson.queries[i][0]), image=True)),
-            example.target_ids,
+            example.completion_ids,
             0,
         )
         for i, example in zip(chosen, examples, strict=True)
@@ -260,7 +254,7 @@ def compare(lesson: Lesson, batch_size: int, steps: int) -> dict[str, dict[str, 
             examples, features = examples_of(lesson, task, batch), None
             if task == "memorize":
                 features = image_features(lesson.backbone, [lesson.pictures[i] for i in batch])
-                examples = [Example(e.prompt_ids, e.target_ids, i) for i, e in enumerate(examples)]
+                examples = [Example(e.prompt_ids, e.completion_ids, i) for i, e in enumerate(examples)]
             elif side == "pad image":
                 examples, features = with_pad_image(lesson, examples, batch), pad
             theirs = lesson.step(lambda: loss_of(lesson, task, side, batch), update=False)

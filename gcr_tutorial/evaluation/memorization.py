@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import torch
 
 from gcr_tutorial.models.backbone import Backbone
-from gcr_tutorial.training.examples import Example, collate
+from gcr_tutorial.training.batches import collate
+from gcr_tutorial.training.examples import Example
 from gcr_tutorial.training.loss import CompletionLoss
 
 
@@ -30,7 +31,7 @@ def teacher_forced_correct(
         batch = collate(chunk, backbone.pad_id, features, backbone.device)
         labels = batch.pop("labels")  # (B, T), aligned on the right
         hits = (scorer.logits(**batch, width=labels.shape[1]).argmax(-1) == labels).tolist()
-        right += [row[-len(example.target_ids) :] for row, example in zip(hits, chunk)]
+        right += [row[-len(example.completion_ids) :] for row, example in zip(hits, chunk)]
     backbone.model.train(was_training)
     return right
 

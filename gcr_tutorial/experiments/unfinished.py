@@ -1,6 +1,6 @@
 """What a run has done so far, in OUT/checkpoints, until it is complete: so that `run --resume` can go on with it.
 
-The folder holds `settings.json` (what the run was asked for), one file for each product that is kept (CLIP embeddings,
+The folder holds `settings.json` (what the run was asked for), one checkpoint for each product that is kept (CLIP embeddings,
 pseudo-queries ...) and, in `training/`, one for each training stage. While `settings.json` is there the run is
 unfinished; it goes first when the run is complete.
 """
@@ -43,11 +43,11 @@ class UnfinishedRun:
     def keep(self, name: str, make: Callable[[], Any]) -> Any:
         """What `make` returns (see `save_checkpoint`), or what it returned before the run was interrupted. With many
         processes the main one makes it, and all read the same."""
-        file = self.folder / f"{name.replace(' ', '_')}.safetensors"
-        if processes.is_main() and not file.exists():
-            save_checkpoint(file, make())
+        folder = self.folder / name.replace(" ", "_")
+        if processes.is_main() and load_checkpoint(folder) is None:
+            save_checkpoint(folder, make())
         processes.wait()
-        return load_checkpoint(file)
+        return load_checkpoint(folder)
 
     def complete(self) -> None:
         """Remove the folder: the results are written."""
@@ -63,7 +63,7 @@ def can_resume(out: str | Path, settings: dict[str, Any], resume: bool) -> bool:
         return False
     if resume:
         check_same_settings(folder, json.loads(asked.read_text(encoding="utf-8")), settings)
-    elif any(folder.glob("training/*.safetensors")):
+    elif any(folder.glob("training/*/*.json")):
         raise ValueError(
             f"{folder} holds an unfinished run: add --resume to go on with it, or delete that folder to start anew"
         )

@@ -29,7 +29,8 @@ from gcr_tutorial.pretraining.clip_training import pretrain_clip, recall_evaluat
 from gcr_tutorial.pretraining.lessons import Lessons, PretrainingConfig, image_tokens, tree_loss
 from gcr_tutorial.pretraining.scene_bank import SceneBank
 from gcr_tutorial.pretraining.vlm_training import new_backbone, pretrain
-from gcr_tutorial.training.examples import caption_examples, collate
+from gcr_tutorial.training.batches import collate
+from gcr_tutorial.training.examples import caption_examples
 from gcr_tutorial.training.loss import CompletionLoss
 from gcr_tutorial.training.pseudo_queries import sample_captions
 
@@ -182,7 +183,7 @@ def evaluate_captioner(backbone: Backbone, scenes: int = 300, seed: int = 0) -> 
     for start in range(0, len(examples), 100):
         part = examples[start : start + 100]
         batch = collate(part, backbone.pad_id, features, backbone.device)
-        weights.append(sum(len(e.target_ids) for e in part))
+        weights.append(sum(len(e.completion_ids) for e in part))
         losses.append(loss(**batch).item() * weights[-1])
     read = true = total = 0
     generator = torch.Generator().manual_seed(seed)

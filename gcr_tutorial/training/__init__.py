@@ -8,7 +8,8 @@ from gcr_tutorial.lazy import exports
 __getattr__, __dir__, __all__ = exports(
     __name__,
     {
-        "examples": "Example length_bucketed_batches collate target_ids memorize_examples retrieve_examples caption_examples",
+        "examples": "Example target_ids memorize_examples retrieve_examples caption_examples",
+        "batches": "length_bucketed_batches collate",
         "loss": "CompletionLoss",
         "loop": "History train",
         "fine_tuning": "fine_tune retrieve_epochs",
@@ -16,8 +17,8 @@ __getattr__, __dir__, __all__ = exports(
         "gradient": "BatchGradient",
         "prefix_cache": "common_prefix_length inputs_with_prefix_cache",
         "checkpoints": "save_checkpoint load_checkpoint differences",
-        "state": "Interrupted TrainingState fingerprint",
-        "sharding": "fsdp_enabled shard unshard full_tensor shard_like shard_optimizer_state",
+        "state": "Interrupted TrainingState training_settings",
+        "sharding": "fsdp_enabled sharded shard unshard full_tensor shard_like shard_optimizer_state",
         "pseudo_queries": "fine_tune_captioner generate_pseudo_queries sample_captions nucleus filter_by_clip_score drop_near_duplicates",
         "classifier": "ClipClassifier last_hidden ClassifierLoss fine_tune_classifier rank_by_classifier",
         "contrastive": "contrastive_loss contrastive_step training_encoders clip_optimizers set_lr cosine_share draw_captions cpu_has_bf16",

@@ -1,70 +1,66 @@
-"""Checkpoints that survive being killed: written aside, flushed, then renamed over the last good one.
+"""Save and load checkpoints: nested Python values with tensors in them.
 
-A checkpoint is one safetensors file; what is not a tensor stands as JSON in its header. Nothing in it is ever executed.
-It is written here, byte by byte, and not by the library, whose own temporary files a killed run would leave behind and
-whose errors do not say that the disk is full.
+A checkpoint is a folder with one pair of files: the tensors in `N.safetensors`, everything else in `N.json`, where N
+counts the times that it was saved. The JSON file is renamed into the folder after its tensors are on the disk, and only
+then the pair before it is deleted. So a kill at any moment leaves at least one complete pair, and the one with the highest
+number is loaded. Loading never executes anything that is in the files.
 """
 
 from __future__ import annotations
 
+import errno
 import json
-import struct
+import os
+import re
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 
-from gcr_tutorial.files import new_file
-
-DTYPES = {
-    torch.float64: "F64",
-    torch.float32: "F32",
-    torch.float16: "F16",
-    torch.bfloat16: "BF16",
-    torch.int64: "I64",
-    torch.int32: "I32",
-    torch.int16: "I16",
-    torch.int8: "I8",
-    torch.uint8: "U8",
-    torch.bool: "BOOL",
-}
+from gcr_tutorial.errors import UserValueError
+from gcr_tutorial.files import write_text
 
 
-def save_checkpoint(path: str | Path, state: Any) -> None:
-    """Write `state` (tensors, numbers, strings, None, and lists, tuples and dicts of them) to `path` so that a kill at any
-    moment leaves either the old file or the new one, never half of one. Raises OSError for a full disk, which leaves the
-    old file too, and ValueError for a value of another type."""
-    tensors: list[torch.Tensor] = []
-    header: dict[str, Any] = {"__metadata__": {"state": json.dumps(_to_json(state, tensors))}}
-    start = 0
-    for number, tensor in enumerate(tensors):
-        end = start + tensor.numel() * tensor.element_size()
-        header[str(number)] = {"dtype": DTYPES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
-        start = end
-    head = json.dumps(header).encode()
-    head += b" " * (-len(head) % 8)  # tensors start at a multiple of eight
-    with new_file(path) as aside:
-        try:
-            with open(aside, "wb") as file:
-                file.write(struct.pack("<Q", len(head)) + head)
-                for tensor in tensors:
-                    file.write(memoryview(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()))
-        except OSError:
-            aside.unlink(missing_ok=True)  # a full disk is not made fuller by half a file
-            raise
+def save_checkpoint(folder: str | Path, state: Any) -> None:
+    """Write `state` (tensors, numbers, strings, None, and lists, tuples and dicts of them) to the checkpoint `folder`.
 
-
-def load_checkpoint(path: str | Path) -> Any:
-    """The state saved at `path`, tensors on the CPU, or None where there is none. Raises ValueError for a damaged file."""
-    path = Path(path)
-    if not path.exists():
-        return None
+    Raises OSError where the files cannot be written (a full disk, for example): what was saved before is still there.
+    Raises ValueError for a value of another type.
+    """
+    folder = Path(folder)
+    tensors: dict[str, torch.Tensor] = {}
+    text = json.dumps(_to_json(state, tensors, ""))
+    folder.mkdir(parents=True, exist_ok=True)
+    before = _newest(folder)
+    _delete_all_but(before, folder)  # what a killed process has left behind
+    number = (before or 0) + 1
     try:
-        with safe_open(path, "pt") as file:
-            return _from_json(json.loads(file.metadata()["state"]), file)
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"the checkpoint {path} cannot be read ({error}): delete it to start anew") from error
+        file = folder / f"{number}.safetensors"
+        save_file(tensors, file)
+        with open(file, "rb") as written:
+            os.fsync(written.fileno())
+        write_text(folder / f"{number}.json", text)
+    except (OSError, SafetensorError) as error:
+        _delete_all_but(before, folder)  # half a file must not fill the disk
+        raise error if isinstance(error, OSError) else _as_os_error(error, file) from error
+    _delete_all_but(number, folder)
+
+
+def load_checkpoint(folder: str | Path) -> Any:
+    """The state saved in the checkpoint `folder`, with its tensors on the CPU; None where nothing was saved.
+
+    Raises UserValueError where the files are damaged."""
+    folder = Path(folder)
+    try:
+        number = _newest(folder)
+        if number is None:
+            return None
+        tensors = load_file(folder / f"{number}.safetensors")
+        return _from_json(json.loads((folder / f"{number}.json").read_text(encoding="utf-8")), tensors)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise UserValueError(f"the checkpoint {folder} cannot be read ({error}): delete it to start anew") from error
 
 
 def differences(saved: Any, wanted: Any, name: str = "") -> list[str]:
@@ -77,31 +73,55 @@ def differences(saved: Any, wanted: Any, name: str = "") -> list[str]:
     return [] if saved == wanted else [f"{name} was {saved!r} and is {wanted!r}"]
 
 
-def _to_json(value: Any, tensors: list[torch.Tensor]) -> Any:
-    """`value` as JSON, its tensors appended to the list `tensors`. What JSON lacks becomes a dict with one key that says
-    what it was."""
+def _newest(folder: Path) -> int | None:
+    """The number of the last complete pair of files, None where there is none."""
+    if not folder.exists():
+        return None
+    return max((int(file.stem) for file in folder.iterdir() if re.fullmatch(r"\d+\.json", file.name)), default=None)
+
+
+def _delete_all_but(number: int | None, folder: Path) -> None:
+    """Delete every file of this module and every temporary file of safetensors, apart from the pair `number`."""
+    for file in folder.iterdir():
+        ours = re.fullmatch(r"(\d+)\.(safetensors|json|json\.writing)|\.tmp\w+", file.name)
+        if ours and file.name not in (f"{number}.json", f"{number}.safetensors"):
+            file.unlink()
+
+
+def _as_os_error(error: SafetensorError, file: Path) -> OSError:
+    """The error of the operating system that safetensors mentions in its text, "... (os error 28)"."""
+    found = re.search(r"os error (\d+)", str(error))
+    number = int(found[1]) if found else errno.EIO
+    return OSError(number, os.strerror(number) if found else str(error), str(file))
+
+
+def _to_json(value: Any, tensors: dict[str, torch.Tensor], name: str) -> Any:
+    """`value` as JSON. Its tensors are put into `tensors` under a name that says where they were, such as
+    "optimizer.state.0.exp_avg". What JSON does not have becomes a dict with one key that says what it was."""
     if isinstance(value, torch.Tensor):
-        tensors.append(value)
-        return {"tensor": len(tensors) - 1}
-    if isinstance(value, dict):  # as pairs: keys may be numbers
-        return {"dict": [[_to_json(key, tensors), _to_json(item, tensors)] for key, item in value.items()]}
-    if isinstance(value, tuple):
-        return {"tuple": [_to_json(item, tensors) for item in value]}
-    if isinstance(value, list):
-        return [_to_json(item, tensors) for item in value]
+        while name in tensors:
+            name += "_"
+        tensors[name] = value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)  # tied weights share memory
+        return {"tensor": name}
+    if isinstance(value, dict):  # as pairs, because keys may be numbers
+        return {"dict": [[key, _to_json(item, tensors, f"{name}.{key}".removeprefix("."))] for key, item in value.items()]}
+    if isinstance(value, (list, tuple)):
+        items = [_to_json(item, tensors, f"{name}.{i}".removeprefix(".")) for i, item in enumerate(value)]
+        return items if isinstance(value, list) else {"tuple": items}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise ValueError(f"a checkpoint cannot hold {type(value).__name__}: give it tensors, numbers, strings, lists and dicts")
 
 
-def _from_json(value: Any, file: Any) -> Any:
+def _from_json(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
+    """The value that `_to_json` made `value` from."""
     if isinstance(value, list):
-        return [_from_json(item, file) for item in value]
+        return [_from_json(item, tensors) for item in value]
     if not isinstance(value, dict):
         return value
     [(kind, content)] = value.items()
     if kind == "tensor":
-        return file.get_tensor(str(content))
+        return tensors[content]
     if kind == "dict":
-        return {_from_json(key, file): _from_json(item, file) for key, item in content}
-    return tuple(_from_json(item, file) for item in content)
+        return {key: _from_json(item, tensors) for key, item in content}
+    return tuple(_from_json(item, tensors) for item in content)

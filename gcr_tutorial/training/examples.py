@@ -1,76 +1,26 @@
-"""Examples and batches: sentences of like length together, so that little is computed on padding."""
+"""Examples: what is learned from an image, a query or a caption, as token ids."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import torch
-
 from gcr_tutorial.models.backbone import Backbone
 from gcr_tutorial.models.prompts import CAPTION_INSTRUCTION, MEMORIZE_INSTRUCTION, prompt_ids, retrieve_prompts
-
-WINDOW = 32  # batches' worth of shuffled examples that are sorted by length together
 
 
 @dataclass(frozen=True)
 class Example:
-    """A prompt and the tokens to learn after it. `image` is the row of the cached features, None without an image."""
+    """A prompt and its completion: the tokens that are learned after it. `image` is the row of the image in the cached
+    features, None where the prompt has no image."""
 
     prompt_ids: tuple[int, ...]
-    target_ids: tuple[int, ...]
+    completion_ids: tuple[int, ...]
     image: int | None = None
 
     def __len__(self) -> int:
-        return len(self.prompt_ids) + len(self.target_ids) - 1  # the last target token is never an input
-
-
-def length_bucketed_batches(lengths: Sequence[int], batch_size: int, epochs: int, seed: int) -> list[list[int]]:
-    """Index lists of the batches of `epochs` passes: shuffled, sorted by length within windows, batches shuffled again.
-
-    Every index comes exactly once an epoch; the same seed gives the same batches. Raises ValueError for no examples.
-    """
-    if not len(lengths) or batch_size < 1:
-        raise ValueError(f"{len(lengths)} examples in batches of {batch_size}: there is nothing to train on")
-    rng, lengths, batches = np.random.default_rng(seed), np.asarray(lengths), []
-    for _ in range(epochs):
-        order = rng.permutation(len(lengths))
-        epoch = []
-        for start in range(0, len(order), WINDOW * batch_size):
-            window = order[start : start + WINDOW * batch_size]
-            window = window[np.argsort(lengths[window], kind="stable")]
-            epoch += [window[i : i + batch_size].tolist() for i in range(0, len(window), batch_size)]
-        batches += [epoch[i] for i in rng.permutation(len(epoch))]
-    return batches
-
-
-def collate(
-    examples: Sequence[Example], pad_id: int, features: torch.Tensor | None, device: torch.device | str
-) -> dict[str, torch.Tensor | None]:
-    """The tensors of one batch: input_ids (B, L) padded on the left, attention_mask (B, L) or None without padding,
-    labels (B, T) aligned on the right (-100 elsewhere), and, where there are images, their `features` (b, S, H) and
-    `image_rows` (b,), the batch rows they belong to. Raises ValueError for images without features."""
-    length, width = max(map(len, examples)), max(len(example.target_ids) for example in examples)
-    input_ids = torch.full((len(examples), length), pad_id)
-    labels = torch.full((len(examples), width), -100)
-    for row, example in enumerate(examples):
-        input_ids[row, length - len(example) :] = torch.tensor(example.prompt_ids + example.target_ids[:-1])
-        labels[row, width - len(example.target_ids) :] = torch.tensor(example.target_ids)
-    starts = torch.tensor([length - len(example) for example in examples])
-    padded = bool(starts.any())
-    batch = {
-        "input_ids": input_ids.to(device),
-        "attention_mask": (torch.arange(length) >= starts[:, None]).long().to(device) if padded else None,
-        "labels": labels.to(device),
-    }
-    rows = [row for row, example in enumerate(examples) if example.image is not None]
-    if rows:
-        if features is None:
-            raise ValueError("these examples have images: pass their cached `features` (see image_features)")
-        batch["features"] = features[[examples[row].image for row in rows]].to(device)
-        batch["image_rows"] = torch.tensor(rows, device=device)
-    return batch
+        """How many tokens the model reads; the last token of the completion is predicted and never read."""
+        return len(self.prompt_ids) + len(self.completion_ids) - 1
 
 
 def target_ids(backbone: Backbone, codes: Sequence[Sequence[str]]) -> list[list[int]]:

@@ -52,10 +52,10 @@ class BatchGradient:
             )
 
     def _add_up(self, batch: Sequence[Example]) -> float:
-        many, tokens, loss = processes.count(), sum(len(example.target_ids) for example in batch), 0.0
+        many, tokens, loss = processes.count(), sum(len(example.completion_ids) for example in batch), 0.0
         for number in range(self.parts):
             part = batch[number * many + processes.rank() :: many * self.parts]
-            share = sum(len(example.target_ids) for example in part) / tokens  # 0 for a process that has nothing left
+            share = sum(len(example.completion_ids) for example in part) / tokens  # 0 for a process that has nothing left
             last = number == self.parts - 1
             with nullcontext() if last else self.accelerator.no_sync(self.model):
                 with self.accelerator.autocast():

@@ -1,9 +1,9 @@
-"""The training loop (GRACE, learning to memorize and learning to retrieve)."""
+"""The training loop (GRACE, Li et al., ACL 2024, section 3.3: learning to memorize and learning to retrieve)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
@@ -12,16 +12,17 @@ from gcr_tutorial import processes
 from gcr_tutorial.config import CheckpointConfig, TrainingConfig
 from gcr_tutorial.models.backbone import Backbone
 from gcr_tutorial.training import sharding
-from gcr_tutorial.training.examples import Example, collate, length_bucketed_batches
+from gcr_tutorial.training.batches import collate, length_bucketed_batches
+from gcr_tutorial.training.examples import Example
 from gcr_tutorial.training.gradient import BatchGradient
 from gcr_tutorial.training.loss import CompletionLoss
 from gcr_tutorial.training.optimizer import new_accelerator, parameter_groups, warmup_cosine
-from gcr_tutorial.training.state import TrainingState, fingerprint
+from gcr_tutorial.training.state import TrainingState, training_settings
 
 
 @dataclass
 class History:
-    """What training did: loss of every step and wall-clock seconds, by stage ("memorize", "retrieve", "joint" ...)."""
+    """The loss of every step and the seconds of training, by stage ("memorize", "retrieve", "joint", "caption")."""
 
     losses: dict[str, list[float]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -31,7 +32,7 @@ def train(
     backbone: Backbone,
     examples: Sequence[Example],
     *,
-    epochs: int,
+    epochs: int | Sequence[Sequence[int]],
     config: TrainingConfig,
     features: torch.Tensor | None = None,
     seed: int = 0,
@@ -40,49 +41,50 @@ def train(
     name: str = "training",
     loss_model: nn.Module | None = None,
 ) -> tuple[list[float], float]:
-    """Train what is trainable in `backbone.model` (see `adapt`); returns the loss of every step and the seconds taken.
+    """Train what is trainable in `backbone.model` (see `make_trainable`); returns the loss of every step in nats for each
+    token, and the seconds taken.
 
-    `loss_model` takes the batches (see `collate`) to a mean loss, and is trained itself: CompletionLoss, unless another is
-    given. `callback(step, total, loss)` is called after each step. With `checkpoint.folder` the state is saved there under
-    `name`, as often as `checkpoint` says, at the end, and when the run is interrupted; started again with the same
-    arguments, training goes on from there to the same result. Raises FloatingPointError where the loss is no number,
-    MemoryError where not even one example fits, Interrupted after SIGTERM or Ctrl-C.
+    Args:
+        epochs: passes over all examples, or the indices of the examples that each pass visits.
+        features: (N, S, H), the cached features of the images that examples name.
+        callback: `callback(step, total, loss)` is called after each step; steps count from 1.
+        checkpoint, name: with `checkpoint.folder` the state is saved there as `name`, as often as `checkpoint` says, at the
+            end, and on SIGTERM and Ctrl-C. Called again with the same arguments, training goes on from what was saved, and
+            ends with the same weights as without the interruption.
+        loss_model: computes the mean loss of the tensors of a batch (see `collate`) and is trained with the backbone in it;
+            CompletionLoss by default.
+
+    Raises FloatingPointError where the loss, the gradient or a weight is not finite, MemoryError where not even one
+    example fits into memory, Interrupted after SIGTERM or Ctrl-C if there is a folder.
     """
-    device = backbone.device
-    accelerator = new_accelerator(device, config.mixed_precision)
+    accelerator = new_accelerator(backbone.device, config.mixed_precision)
     batches = length_bucketed_batches([len(example) for example in examples], config.batch_size, epochs, seed)
     loss_model = loss_model or CompletionLoss(backbone, config.label_smoothing)
-    settings = {
-        "recipe": asdict(replace(config, accumulation=1)),
-        "seed": seed,
-        "steps": len(batches),
-        **fingerprint(examples, loss_model),
-    }
-    trained = sharding.shard(loss_model, accelerator.device)  # loss_model itself, unless FSDP was launched
-    optimizer = torch.optim.AdamW(parameter_groups(trained, config.lr, config.token_lr, config.weight_decay), fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(config.warmup, len(batches)))
-    model, optimizer = (trained, optimizer) if sharding.fsdp_enabled() else accelerator.prepare(trained, optimizer)
-    state = TrainingState(checkpoint, name, trained, optimizer, schedule, accelerator, settings)
-    gradient = BatchGradient(
-        accelerator, model, lambda part: collate(part, backbone.pad_id, features, accelerator.device), config.accumulation
-    )
-    torch.manual_seed(seed + processes.rank())  # for dropout, where a backbone has any
-    losses = state.restore()
+    settings = training_settings(config, seed, batches, examples, loss_model)
+    with sharding.sharded(loss_model, accelerator.device) as trained:  # loss_model itself, unless FSDP was launched
+        optimizer = torch.optim.AdamW(parameter_groups(trained, config.lr, config.token_lr, config.weight_decay), fused=True)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(config.warmup, len(batches)))
+        model, optimizer = (trained, optimizer) if sharding.fsdp_enabled() else accelerator.prepare(trained, optimizer)
+        gradient = BatchGradient(
+            accelerator, model, lambda part: collate(part, backbone.pad_id, features, accelerator.device), config.accumulation
+        )
+        torch.manual_seed(seed + processes.rank())  # for backbones with dropout
+        state = TrainingState(checkpoint, name, trained, optimizer, schedule, accelerator.scaler, settings)
+        losses = state.restore()
 
-    model.train()
-    with state:
-        for step in range(len(losses), len(batches)):
-            loss = gradient([examples[i] for i in batches[step]])
-            norm = accelerator.clip_grad_norm_(model.parameters(), 1.0)
-            state.check(loss, norm)
-            optimizer.step()
-            optimizer.zero_grad()
-            schedule.step()
-            losses.append(loss)
-            if callback is not None:
-                callback(step + 1, len(batches), loss)
-            state.after_step(losses)
-    model.eval()
-    state.save(losses)
-    sharding.unshard(trained, loss_model, device)
+        model.train()
+        with state:
+            for step in range(len(losses), len(batches)):
+                loss = gradient([examples[i] for i in batches[step]])
+                norm = accelerator.clip_grad_norm_(model.parameters(), 1.0)
+                state.check(loss, norm)
+                optimizer.step()
+                optimizer.zero_grad()
+                schedule.step()
+                losses.append(loss)
+                if callback is not None:
+                    callback(step + 1, len(batches), loss)
+                state.after_step(losses)
+        model.eval()
+        state.save(losses)
     return losses, state.seconds

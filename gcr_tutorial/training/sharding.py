@@ -1,14 +1,21 @@
-"""Weights split over the processes (FSDP): each keeps a part of every matrix, of its gradient and of its Adam state.
+"""Split the trained weights over the processes (FSDP2): each process keeps a part of every matrix, of its gradient and of
+its Adam state.
 
-For `trainable="full"` on several GPUs, where these together are four times the weights. A layer's parts are put together
-while it computes, and dropped again. Only training is split: `unshard` puts the whole weights back, and what is saved is
-whole as well, so that a checkpoint fits any number of processes. Launched by data/accelerate/fsdp.yaml.
+Useful for `trainable="full"` on several GPUs, where weights, gradients and Adam state are four times the size of the
+weights. The parts of a layer are put together while it computes, and dropped afterwards. Checkpoints hold whole weights, so
+they fit any number of processes. Launch it with data/accelerate/fsdp.yaml.
+
+PyTorch's `fully_shard` is called here, and not through accelerate's FullyShardedDataParallelPlugin(fsdp_version=2), because
+the latter does not split anything on CPUs: with two CPU processes accelerate 1.15 wraps the model in DDP without a word, and
+every process holds all parameters. The tests run on two CPU processes and check that each holds half.
 """
 
 from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -26,36 +33,45 @@ def fsdp_enabled() -> bool:
     return processes.count() > 1 and os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
 
 
+@contextmanager
+def sharded(loss_model: nn.Module, device: torch.device) -> Iterator[nn.Module]:
+    """Inside the block: a copy of `loss_model` (see `CompletionLoss`) on `device`, split over all processes, while
+    `loss_model` itself waits in the CPU's memory. At the end what was trained is put back into it. After an error its
+    weights are those from before. Without FSDP: `loss_model` itself.
+    """
+    parts = shard(loss_model, device) if fsdp_enabled() else loss_model
+    try:
+        yield parts
+        unshard(parts, loss_model)
+    finally:
+        loss_model.to(device)
+
+
 def shard(loss_model: nn.Module, device: torch.device) -> nn.Module:
-    """A copy of `loss_model` (see `CompletionLoss`) on `device`, split over all processes; `loss_model` itself goes to the
-    CPU's memory until `unshard`. Where no splitting is wanted: `loss_model` itself, untouched."""
-    if not fsdp_enabled():
-        return loss_model
-    loss_model.cpu()
-    parts = copy.deepcopy(loss_model)
+    """A copy of `loss_model` on `device`, split over all processes. Moves `loss_model` to the CPU."""
+    parts = copy.deepcopy(loss_model.cpu())
     mesh, plain = init_device_mesh(device.type, (processes.count(),)), parts.backbone.plain_model
-    words = language_model(plain)
-    unused = [module for module in plain.model.children() if module is not words]  # vision, whose features are cached
-    for module in (*words.layers, *unused):
+    text = language_model(plain)
+    unused = [module for module in plain.model.children() if module is not text]  # the vision tower: its features are cached
+    for module in (*text.layers, *unused):
         fully_shard(module, mesh=mesh)
     return fully_shard(parts, mesh=mesh)
 
 
 @torch.no_grad()
-def unshard(parts: nn.Module, loss_model: nn.Module, device: torch.device) -> None:
-    """Put what was trained in `parts` (from `shard`) back into `loss_model`, on every process, and that back on `device`."""
+def unshard(parts: nn.Module, loss_model: nn.Module) -> None:
+    """Copy what was trained in `parts` (from `shard`) into `loss_model`, on every process."""
     if parts is loss_model:
         return
     weights = dict(loss_model.named_parameters())
     for name, part in parts.named_parameters():
         if part.requires_grad:
             weights[name].copy_(full_tensor(part))
-    loss_model.to(device)
 
 
 def full_tensor(value: Any) -> Any:
-    """`value` (tensors, and lists, tuples and dicts of them) with every split tensor put together in the CPU's memory; all
-    processes must come here."""
+    """`value` (tensors, and lists, tuples and dicts of them) with every split tensor put together in the CPU's memory. All
+    processes must call it together."""
     if isinstance(value, DTensor):
         return value.detach().full_tensor().cpu()
     if isinstance(value, dict):
@@ -63,22 +79,19 @@ def full_tensor(value: Any) -> Any:
     return type(value)(map(full_tensor, value)) if isinstance(value, (list, tuple)) else value
 
 
-def shard_like(value: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """This process's part of the whole tensor `value`, split as `like` is; `value` where `like` is whole."""
-    if not isinstance(like, DTensor) or value.shape != like.shape:
+def shard_like(value: Any, weight: torch.Tensor) -> Any:
+    """This process's part of the whole tensor `value`, split as `weight` is; `value` itself where `weight` is not split, or
+    `value` is no tensor of its shape (Adam's count of steps)."""
+    if not isinstance(weight, DTensor) or not isinstance(value, torch.Tensor) or value.shape != weight.shape:
         return value
-    return distribute_tensor(value.to(like.device), like.device_mesh, like.placements)
+    return distribute_tensor(value.to(weight.device), weight.device_mesh, weight.placements)
 
 
 def shard_optimizer_state(state: dict[str, Any], optimizer: Any) -> dict[str, Any]:
-    """An optimizer's `state_dict` with whole tensors, split as the weights of `optimizer` are."""
+    """The `state_dict` of an optimizer, made of whole tensors, split as the weights of `optimizer` are."""
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    return {
-        **state,
-        "state": {
-            place: {
-                name: shard_like(value, weights[place]) if torch.is_tensor(value) else value for name, value in of_one.items()
-            }
-            for place, of_one in state["state"].items()
-        },
+    parts = {
+        number: {name: shard_like(value, weights[number]) for name, value in moments.items()}
+        for number, moments in state["state"].items()
     }
+    return {**state, "state": parts}

@@ -55,9 +55,9 @@ def test_right_in_every_token_means_written_right(learned):
     fresh, _, _ = lesson()
     for model in (backbone, fresh):
         right = teacher_forced_correct(model, examples, features)
-        assert [len(row) for row in right] == [len(example.target_ids) for example in examples]
+        assert [len(row) for row in right] == [len(example.completion_ids) for example in examples]
         assert [all(row) for row in right] == [
-            written(model, example, features) == list(example.target_ids) for example in examples
+            written(model, example, features) == list(example.completion_ids) for example in examples
         ]
     assert watch.exact[0] < watch.exact[-1] == 100  # so both answers occurred
 
@@ -65,7 +65,7 @@ def test_right_in_every_token_means_written_right(learned):
 def test_batches_and_padding_do_not_matter(learned):
     backbone, examples, features, _ = learned
     queries = retrieve_examples(
-        backbone, [("a dog", 0), ("a man and a boy near the beach", 2)], [e.target_ids for e in examples]
+        backbone, [("a dog", 0), ("a man and a boy near the beach", 2)], [e.completion_ids for e in examples]
     )
     mixed = [examples[2], queries[1], examples[0], queries[0], examples[4]]
     together = teacher_forced_correct(backbone, mixed, features)

@@ -306,7 +306,7 @@ def test_an_interrupted_kind_goes_on_and_another_recipes_is_refused_before_any_w
         compare(corpus_of(), small(), kinds, tmp_path, progress=quiet)
     assert (
         "--resume" in end.value.__notes__[0]
-        and (tmp_path / "classifier" / "checkpoints" / "training" / "0_classifier.safetensors").is_file()
+        and (tmp_path / "classifier" / "checkpoints" / "training" / "0_classifier").is_dir()
     )
     said: list[str] = []
     for wrong, words in (({"resume": False}, "add --resume"), ({"resume": True, "seed": 1}, "seed was 0 and is 1")):

@@ -20,7 +20,8 @@ from gcr_tutorial.models.feature_cache import FeatureTable, cached_features, enc
 from gcr_tutorial.models.features import image_features
 from gcr_tutorial.models.lora import add_lora
 from gcr_tutorial.models.tokens import add_tokens
-from gcr_tutorial.training.examples import Example, collate
+from gcr_tutorial.training.batches import collate
+from gcr_tutorial.training.examples import Example
 
 IMAGES = [Image.fromarray(image) for image in np.random.default_rng(0).integers(0, 256, (10, 24, 24, 3), dtype=np.uint8)]
 

@@ -29,7 +29,8 @@ from gcr_tutorial.models.loading import load_backbone, save_backbone
 from gcr_tutorial.models.lora import add_lora, make_trainable, merge_lora, unfreeze_language_model
 from gcr_tutorial.models.prompts import MEMORIZE_INSTRUCTION, prompt_ids, prompt_text, retrieve_prompts
 from gcr_tutorial.models.tokens import add_tokens
-from gcr_tutorial.training.examples import Example, collate, memorize_examples, retrieve_examples, target_ids
+from gcr_tutorial.training.batches import collate
+from gcr_tutorial.training.examples import Example, memorize_examples, retrieve_examples, target_ids
 from gcr_tutorial.training.fine_tuning import fine_tune
 from gcr_tutorial.training.loss import CompletionLoss
 from gcr_tutorial.training.prefix_cache import common_prefix_length
@@ -70,13 +71,13 @@ def logits_of(backbone: Backbone, examples: list[Example], features: torch.Tenso
     batch = collate(examples, backbone.pad_id, features, "cpu")
     inputs = model_inputs(backbone, batch["input_ids"], batch["attention_mask"], batch.get("features"), batch.get("image_rows"))
     logits = backbone.model(**inputs).logits
-    return [logits[row, -len(example.target_ids) :] for row, example in enumerate(examples)]
+    return [logits[row, -len(example.completion_ids) :] for row, example in enumerate(examples)]
 
 
 def reproduced(backbone: Backbone, examples: list[Example], features: torch.Tensor) -> list[bool]:
     """Whether the likeliest token is the right one all along each example's target."""
     found = logits_of(backbone, examples, features)
-    return [logits.argmax(-1).tolist() == list(example.target_ids) for logits, example in zip(found, examples)]
+    return [logits.argmax(-1).tolist() == list(example.completion_ids) for logits, example in zip(found, examples)]
 
 
 def test_the_prompt_is_the_processors_own(kind):
@@ -134,7 +135,7 @@ def test_pictures_and_questions_in_one_batch_are_as_each_alone(kind):
         torch.testing.assert_close(together, one, rtol=0, atol=2e-5)
     loss = CompletionLoss(backbone)(**collate(examples, backbone.pad_id, features, "cpu"))
     summed = sum(
-        torch.nn.functional.cross_entropy(one, torch.tensor(example.target_ids), reduction="sum")
+        torch.nn.functional.cross_entropy(one, torch.tensor(example.completion_ids), reduction="sum")
         for one, example in zip(alone, examples)
     )
     torch.testing.assert_close(loss, summed / 6, rtol=1e-5, atol=1e-5)
@@ -245,7 +246,7 @@ def test_twenty_pictures_are_memorized_and_found(kind):
     assert all(sorted(position for position, _ in hits) == list(range(N)) for hits in found)  # all identifiers, no other
     example = retrieve_examples(backbone, queries[:1], targets)[0]
     log_probs = logits_of(backbone, [example], None)[0].log_softmax(-1)
-    own = sum(log_probs[i, token].item() for i, token in enumerate(example.target_ids))
+    own = sum(log_probs[i, token].item() for i, token in enumerate(example.completion_ids))
     assert found[0][0][1] == pytest.approx(own, abs=1e-4)
 
 

@@ -41,7 +41,9 @@ def test_the_memory_writes_the_names_itself(scope):
     """Greedy writing, as the notebook does it by hand, agrees with what the watch saw last."""
     write, example, features = scope["write"], scope["examples"][0], scope["features"]
     model = scope["memory"].model
-    written = [write(model, example.prompt_ids, features[row]) == list(scope["examples"][row].target_ids) for row in range(12)]
+    written = [
+        write(model, example.prompt_ids, features[row]) == list(scope["examples"][row].completion_ids) for row in range(12)
+    ]
     assert written == [all(right) for right in scope["watch"].right[-1]]
 
 

@@ -15,8 +15,8 @@ from gcr_tutorial.models.backbone import Backbone
 from gcr_tutorial.models.prompts import retrieve_prompts
 from gcr_tutorial.retrieval.retriever import GenerativeRetriever
 from gcr_tutorial.training import classifier
+from gcr_tutorial.training.batches import collate
 from gcr_tutorial.training.classifier import ClipClassifier, fine_tune_classifier, last_hidden, rank_by_classifier
-from gcr_tutorial.training.examples import collate
 
 QUERIES = ["a boy", "A red dog near the park.", "two blue balls on the beach with a man and a woman"]
 N, D = 10, 6

@@ -82,7 +82,7 @@ def all_end_well(started: list, folder: Path) -> None:
 
 def stopped_while_retrieving(many: list, number: int, folder: Path) -> None:
     """SIGTERM to one of the two processes of a run in `folder` once its second stage is saved: both end by it."""
-    while not list((folder / "run").glob("checkpoints/training/1_*")) and all(process.is_alive() for process in many):
+    while not list((folder / "run").glob("checkpoints/training/1_*/*.json")) and all(process.is_alive() for process in many):
         time.sleep(0.01)
     os.kill(many[number].pid, signal.SIGTERM)
     for process in many:
@@ -118,9 +118,9 @@ def train_here(batch_size: int, accumulation: int, file: str, trainable: str = "
         batch_size=batch_size, accumulation=accumulation, trainable=trainable, rank=4, lr=1e-2 if trainable == "lora" else 1e-3
     )
     make_trainable(backbone, config, sorted({token for target in targets for token in target[:-1]}))
-    join = sharding.unshard
-    sharding.unshard = lambda parts, *rest: (
-        Path(f"{file}{processes.rank()}.txt").write_text(str(held(parts))) and join(parts, *rest)
+    unshard = sharding.unshard
+    sharding.unshard = lambda parts, whole: (
+        Path(f"{file}{processes.rank()}.txt").write_text(str(held(parts))) and unshard(parts, whole)
     )
     losses, _ = train(backbone, examples, epochs=3, config=config, features=features)
     Path(f"{file}{processes.rank()}.json").write_text(json.dumps(losses))
@@ -220,14 +220,14 @@ def test_two_processes_stopped_once_do_what_one_does(alone, tmp_path):
 
 def test_a_killed_process_ends_the_run(tmp_path):
     many = start_many([*RUN, "--out", "run", "--checkpoint-steps", "1"], tmp_path)
-    while not list((tmp_path / "run").glob("checkpoints/training/*")) and all(process.is_alive() for process in many):
+    while not list((tmp_path / "run").glob("checkpoints/training/*/*.json")) and all(process.is_alive() for process in many):
         time.sleep(0.01)
     many[1].kill()
     many[0].join(120)
     assert many[0].exitcode == 2, "the other one hangs" if many[0].is_alive() else (tmp_path / "err0.txt").read_text()
     said = (tmp_path / "err0.txt").read_text()
     assert "Traceback" not in said and "another process of this run ended" in said and "--resume" in said
-    assert list((tmp_path / "run" / "checkpoints" / "training").glob("*.safetensors"))
+    assert list((tmp_path / "run" / "checkpoints" / "training").glob("*/*.json"))
 
 
 @pytest.mark.parametrize("rank, order", [(0, ["work", "wait"]), (1, ["wait", "work"])])

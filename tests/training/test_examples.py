@@ -4,7 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcr_tutorial.training.examples import Example, collate, length_bucketed_batches
+from gcr_tutorial.training.batches import collate, length_bucketed_batches
+from gcr_tutorial.training.examples import Example
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=200), st.integers(1, 33), st.integers(1, 3), st.integers(0, 9))

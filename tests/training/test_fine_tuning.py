@@ -10,7 +10,8 @@ from gcr_tutorial.models.features import merge_features
 from gcr_tutorial.models.lora import add_lora, find_untrained_tokens, merge_lora
 from gcr_tutorial.models.tokens import add_tokens
 from gcr_tutorial.training import fine_tuning
-from gcr_tutorial.training.examples import Example, caption_examples, collate, memorize_examples, retrieve_examples, target_ids
+from gcr_tutorial.training.batches import collate
+from gcr_tutorial.training.examples import Example, caption_examples, memorize_examples, retrieve_examples, target_ids
 from gcr_tutorial.training.fine_tuning import _stages, fine_tune
 from gcr_tutorial.training.loop import train
 from gcr_tutorial.training.loss import CompletionLoss
@@ -41,7 +42,7 @@ def most_likely(backbone, examples, features):
         embeddings = backbone.model.get_input_embeddings()(batch["input_ids"])
         if "features" in batch:
             embeddings = merge_features(backbone, batch["input_ids"], batch["features"])
-        logits = backbone.model(inputs_embeds=embeddings, logits_to_keep=len(example.target_ids)).logits
+        logits = backbone.model(inputs_embeds=embeddings, logits_to_keep=len(example.completion_ids)).logits
         rows.append(tuple(logits[0].argmax(-1).tolist()))
     return rows
 
@@ -62,9 +63,9 @@ def test_examples(task):
     retrieve = retrieve_examples(backbone, queries, targets)
     text = backbone.tokenizer.decode(retrieve[3].prompt_ids)
     assert queries[3][0] in text and text.startswith("<|im_start|>User: ") and text.endswith("\nAssistant:")
-    assert retrieve[3].target_ids == tuple(targets[queries[3][1]]) and retrieve[3].image is None
+    assert retrieve[3].completion_ids == tuple(targets[queries[3][1]]) and retrieve[3].image is None
     caption = caption_examples(backbone, [("A red dog.", 2)])[0]
-    assert backbone.tokenizer.decode(caption.target_ids) == " A red dog.<end_of_utterance>" and caption.image == 2
+    assert backbone.tokenizer.decode(caption.completion_ids) == " A red dog.<end_of_utterance>" and caption.image == 2
     assert retrieve_examples(backbone, [], targets) == caption_examples(backbone, []) == []
 
 
@@ -74,8 +75,8 @@ def test_loss_of_a_padded_mixed_batch_is_that_of_each_example_alone(task):
     examples = memorize_examples(backbone, targets) + retrieve_examples(backbone, queries, targets)
     loss = CompletionLoss(backbone).eval()
     together = loss(**collate(examples, backbone.pad_id, features, "cpu"))
-    alone = [loss(**collate([example], backbone.pad_id, features, "cpu")) * len(example.target_ids) for example in examples]
-    torch.testing.assert_close(together, sum(alone) / sum(len(example.target_ids) for example in examples))
+    alone = [loss(**collate([example], backbone.pad_id, features, "cpu")) * len(example.completion_ids) for example in examples]
+    torch.testing.assert_close(together, sum(alone) / sum(len(example.completion_ids) for example in examples))
 
 
 @torch.no_grad()
@@ -110,9 +111,9 @@ def test_model_memorizes_and_retrieves(task, trainable, schedule):
         assert [(step, loss) for _, step, _, loss in reports] == list(enumerate(losses, 1))
         assert {total for _, _, total, _ in reports} == {len(losses)}
     retrieve = retrieve_examples(backbone, queries, targets)
-    assert most_likely(backbone, retrieve, features) == [example.target_ids for example in retrieve]
+    assert most_likely(backbone, retrieve, features) == [example.completion_ids for example in retrieve]
     memorize = memorize_examples(backbone, targets)
-    assert most_likely(backbone, memorize, features) == [example.target_ids for example in memorize]
+    assert most_likely(backbone, memorize, features) == [example.completion_ids for example in memorize]
 
 
 @pytest.mark.parametrize("trainable", ["lora", "full"])

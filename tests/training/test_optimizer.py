@@ -27,7 +27,7 @@ def gradient_of(model, fits=10**9, parts=1):
     def to_tensors(part):
         if len(part) > fits:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 GiB")
-        return {"targets": torch.tensor([float(target) for example in part for target in example.target_ids])}
+        return {"targets": torch.tensor([float(target) for example in part for target in example.completion_ids])}
 
     return BatchGradient(Accelerator(cpu=True), model, to_tensors, parts)
 

@@ -11,7 +11,8 @@ from tiny_backbone import CountedTokens, captions, tiny_backbone
 from gcr_tutorial.models.lora import add_lora
 from gcr_tutorial.models.tokens import add_tokens
 from gcr_tutorial.training import prefix_cache as module
-from gcr_tutorial.training.examples import Example, collate, retrieve_examples
+from gcr_tutorial.training.batches import collate
+from gcr_tutorial.training.examples import Example, retrieve_examples
 from gcr_tutorial.training.loss import CompletionLoss
 from gcr_tutorial.training.prefix_cache import common_prefix_length
 
