@@ -31,12 +31,6 @@ def raising(problem: Exception):
     return run
 
 
-def test_old_python_is_refused_and_new_ones_pass():
-    assert doctor.check_python((3, 10, 14)).level == "FAIL"
-    assert "3.11" in doctor.check_python((3, 10, 14)).advice
-    assert doctor.check_python((3, 11, 0)).level == doctor.check_python((3, 14, 1)).level == "OK"
-
-
 def test_packages_missing_too_old_and_too_new():
     required = ["transformers>=5.0,<6", "open_clip_torch>=3", "peft>=0.18", "numpy"]
     installed = {"transformers": "6.1.0", "open-clip-torch": "3.3.0", "peft": "0.9.0"}
@@ -60,7 +54,7 @@ def test_requirements_unknown_is_a_warning(tmp_path):
 
 
 def test_probe_reads_versions_and_gpus():
-    lines = [{"torch": "2.15.0", "cuda": True, "gpus": ["Tesla T4"], "bf16": False, "mps": False}, {"torchvision": "0.29.2"}]
+    lines = [{"torch": "2.15.0", "cuda": True, "gpus": ["Tesla T4"], "bf16": False}, {"torchvision": "0.29.2"}]
     probe = doctor.probe_torch(finished(stdout="a library's greeting\n" + "\n".join(map(json.dumps, lines))))
     assert probe == TorchProbe("2.15.0", "0.29.2", cuda=True, gpus=T4)
 
@@ -110,7 +104,6 @@ def test_the_real_environment_has_a_pair_that_loads():
         (T4, {"GCR_PRESET": "colab"}, "FAIL", "cannot use it"),
         (T4, {"CUDA_VISIBLE_DEVICES": "-1"}, "WARN", "hides it"),
         (T4, {"CUDA_VISIBLE_DEVICES": ""}, "WARN", "hides it"),
-        ((), {"CUDA_VISIBLE_DEVICES": "0"}, "WARN", "names a GPU"),
         ((), {"CUDA_VISIBLE_DEVICES": "-1"}, "OK", "tiny preset needs none"),
         ((), {"COLAB_RELEASE_TAG": "release"}, "WARN", "Colab runtime has no GPU"),
         ((), {"GCR_PRESET": "paper"}, "FAIL", "'paper' needs a GPU"),
@@ -138,11 +131,11 @@ def test_driver_listing():
     assert doctor.visible_gpus(raising(FileNotFoundError("nvidia-smi"))) == ()
 
 
-def test_memory_disk_and_cores_have_thresholds():
-    assert [doctor.check_memory(n * GIB).level for n in (1, 3, 8)] == ["FAIL", "WARN", "OK"]
-    assert [doctor.check_disk(n * GIB).level for n in (0.5, 5, 50)] == ["FAIL", "WARN", "OK"]
-    assert [doctor.check_cores(n).level for n in (1, 2)] == ["WARN", "OK"]
-    assert "3.0 GiB" in doctor.check_memory(3 * GIB).text
+def test_memory_and_disk_have_thresholds():
+    memory, disk = zip(*(doctor.check_space(n * GIB, n * GIB) for n in (0.5, 3, 50)))
+    assert [finding.level for finding in memory] == [finding.level for finding in disk] == ["FAIL", "WARN", "OK"]
+    assert [doctor.check_space(n * GIB, n * GIB)[0].level for n in (1, 3, 8)] == ["FAIL", "WARN", "OK"]
+    assert "3.0 GiB" in memory[1].text and all(finding.advice for finding in (*memory[:2], *disk[:2]))
     assert doctor.free_memory() > 0 and doctor.usable_cores() >= 1
 
 
@@ -178,7 +171,7 @@ def test_whole_report_runs_here(capsys, monkeypatch):
     monkeypatch.setattr(doctor, "check_data", lambda: [])
     code = doctor.run_doctor()
     lines = capsys.readouterr().out.splitlines()[1:-1]
-    assert len(lines) >= 7 and all(line.startswith(("[OK] ", "[WARN] ", "[FAIL] ")) for line in lines)
+    assert len(lines) >= 5 and all(line.startswith(("[OK] ", "[WARN] ", "[FAIL] ")) for line in lines)
     assert all(" -> " in line for line in lines if not line.startswith("[OK]"))
     assert code == int(any(line.startswith("[FAIL]") for line in lines))
 
@@ -192,3 +185,18 @@ def test_doctor_works_where_torch_does_not(tmp_path: Path):
     )
     assert "[FAIL] torch does not load: ImportError: broken on purpose" in done.stdout, done.stdout + done.stderr
     assert done.returncode == 1 and "[OK] Python" in done.stdout
+
+
+def test_doctor_works_where_the_command_lines_own_package_is_missing(tmp_path: Path):
+    (tmp_path / "tyro.py").write_text("raise ModuleNotFoundError(\"No module named 'tyro'\", name='tyro')\n")
+    (tmp_path / "torch.py").write_text("raise ImportError('slow, and not what this test asks for')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "gcr_tutorial", "doctor"],
+        cwd=doctor.ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1 and "No module named 'tyro'" in done.stderr and "Traceback" not in done.stderr
+    assert "[FAIL] torch does not load" in done.stdout
