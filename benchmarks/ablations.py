@@ -46,7 +46,7 @@ from gcr_tutorial.models.feature_cache import cached_features
 from gcr_tutorial.models.loading import load_backbone
 from gcr_tutorial.paths import data_dir
 from gcr_tutorial.training.pseudo_queries import filter_by_clip_score
-from gcr_tutorial.viz.ablations import ablation_figure
+from gcr_tutorial.viz.recalls import ablation_figure
 
 AS_IS, FEW = "as it is", 10  # pseudo-queries an image where their truth is varied
 UNFILTERED = "not chosen by CLIP"  # pseudo-queries drawn at random from the sampled ones

@@ -160,7 +160,7 @@ class Search:
         from gcr_tutorial.notebook_tools.session import quiet
         from gcr_tutorial.retrieval.pictures import picture_of
         from gcr_tutorial.retrieval.retriever import GenerativeRetriever
-        from gcr_tutorial.viz.pictures import save_ranking
+        from gcr_tutorial.viz.rankings import save_ranking
 
         quiet()
         folder = self.retriever / "retriever"

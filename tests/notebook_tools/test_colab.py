@@ -57,6 +57,46 @@ def test_pip_is_told_to_leave_the_rest_alone(monkeypatch):
     assert all("--no-deps" in command and "--upgrade" not in command for command in commands)
 
 
+def test_colab_gets_only_what_it_lacks():
+    wanted = [
+        "numpy>=99",
+        "torch>=99",
+        "torchvision>=99",
+        "ipywidgets>=99",
+        "jupyterlab>=4",
+        "pillow>=10",
+        "bm25s>=0.2.7",
+        "peft>=0.18,<1",
+        "colorama; sys_platform == 'no-such'",
+        "pytest>=8; extra == 'test'",
+        "nvidia-cublas>=1",
+    ]
+    installed = {"numpy": "2.0", "pillow": "11.0", "peft": "0.10.0", "torch": "2.6"}
+    assert colab.unmet(wanted, installed) == ["bm25s>=0.2.7", "peft<1,>=0.18"]
+    assert colab.unmet(wanted, {**installed, "peft": "0.19", "bm25s": "0.3"}) == []
+
+
+def test_colab_installs_rounds_without_dependencies_and_then_the_clone(monkeypatch):
+    installed, ran = {"peft": "0.19"}, []
+
+    def pip(command):
+        ran.append(command)
+        installed.update({line.partition(">")[0]: "9.0" for line in command[command.index("--no-deps") + 1 :]})
+        return type("Done", (), {"returncode": 0})
+
+    needs = {"bm25s": ["numpy>=1", "numba>=1"]}
+    monkeypatch.setattr(colab, "declared_requirements", lambda: ["torch>=2", "bm25s>=0.2", "peft>=0.18"])
+    monkeypatch.setattr(colab, "installed_versions", lambda: dict(installed))
+    monkeypatch.setattr(colab.metadata, "requires", lambda name: needs.get(name))
+    monkeypatch.setattr(colab.subprocess, "run", pip)
+    assert colab.main() == 0
+    assert [command[command.index("--no-deps") + 1 :] for command in ran] == [
+        ["bm25s>=0.2"],
+        ["numba>=1"],
+        ["-e", str(colab.ROOT)],
+    ]
+
+
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
 def test_every_notebook_has_this_set_up_cell(path):
     [cell] = [cell for cell in nbformat.read(path, as_version=4).cells if cell.id == "setup"]

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from gcr_tutorial.viz.identifiers import clusters_figure, cost_figure, names_figure, recall_figure, residual_figure
+from gcr_tutorial.viz.identifiers import identifier_cost_figure, identifier_table, kmeans_figure, residual_figure
 
 PICTURES = [Image.new("RGB", (8, 8), color) for color in ("red", "green")]
 
@@ -21,7 +21,7 @@ def test_names_stand_in_their_columns_and_nothing_overlaps():
         "another": [["A"], caption.split()],
         "structured": [["<l0_1>", "<l1_2>"], ["<l0_1>", "<l1_3>"]],
     }
-    figure = names_figure(PICTURES, columns)
+    figure = identifier_table(PICTURES, columns)
     renderer = FigureCanvasAgg(figure).get_renderer()
     figure.canvas.draw()
     words = [text.get_text() for text in figure.axes[0].texts]
@@ -34,19 +34,19 @@ def test_names_stand_in_their_columns_and_nothing_overlaps():
 
 
 def test_a_name_too_long_for_three_lines_is_cut():
-    figure = names_figure(PICTURES, {"semantic": [["word"] * 200, ["A"]], "numeric": [["1"], ["2"]]})
+    figure = identifier_table(PICTURES, {"semantic": [["word"] * 200, ["A"]], "numeric": [["1"], ["2"]]})
     [long] = [text.get_text() for text in figure.axes[0].texts if text.get_text().startswith("word")]
     assert len(long.splitlines()) == 3 and long.endswith("…")
 
 
 def test_names_for_other_pictures_are_refused():
     with pytest.raises(ValueError, match="1 names of kind atomic for 2 pictures"):
-        names_figure(PICTURES, {"atomic": [["<img_1>"]]})
+        identifier_table(PICTURES, {"atomic": [["<img_1>"]]})
 
 
 def test_each_step_of_k_means_has_its_clusters_and_centroids():
     points = np.array([[0.0, 0.0], [0.0, 1.0], [5.0, 5.0]])
-    figure = clusters_figure(points, [("step 1", [0, 1, 1], points[:2]), ("end", [0, 0, 1], None)], "abc")
+    figure = kmeans_figure(points, [("step 1", [0, 1, 1], points[:2]), ("end", [0, 0, 1], None)], "abc")
     first, second = figure.axes
     assert [first.get_title(), second.get_title()] == ["step 1", "end"]
     assert [len(dots.get_offsets()) for dots in first.collections] == [1, 1, 2, 1]  # a cluster, its centroid, the next
@@ -63,21 +63,8 @@ def test_residual_arrows_add_up_to_the_copies():
 
 
 def test_costs_are_drawn_for_every_kind():
-    figure = cost_figure([10, 100], {"atomic": [(10, 1), (100, 1)], "numeric": [(0, 1), (0, 2)]})
+    figure = identifier_cost_figure([10, 100], {"atomic": [(10, 1), (100, 1)], "numeric": [(0, 1), (0, 2)]})
     left, right = figure.axes
     assert [list(line.get_ydata()) for line in left.lines] == [[10, 100], [0, 0]]
     assert [list(line.get_ydata()) for line in right.lines] == [[1, 1], [1, 2]]
     assert [text.get_text() for text in right.get_legend().get_texts()] == ["atomic", "numeric"]
-
-
-def test_recalls_stand_best_on_top_and_kinds_without_are_left_out():
-    rows = [
-        {"kind": "numeric", "R@1": 10.0, "R@10": 30.0},
-        {"kind": "atomic", "R@1": 80.0, "R@10": 97.0},
-        {"kind": "string", "R@1": None, "R@10": None},
-        {"kind": "semantic", "R@1": 0.2, "R@10": 1.0},
-    ]
-    axis = recall_figure(rows).axes[0]
-    assert [label.get_text() for label in axis.get_yticklabels()] == ["semantic", "numeric", "atomic"]
-    assert [bar.get_width() for bar in axis.containers[1]] == [0.2, 10.0, 80.0]
-    assert [text.get_text() for text in axis.texts] == ["0.2", "10.0", "80.0"]

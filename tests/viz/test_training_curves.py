@@ -1,17 +1,26 @@
-"""Figures of memories and pseudo-queries: they show what they were given, and their words do not run into each other."""
+"""Curves and pseudo-queries: the figures show what they were given, and their words do not overlap."""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from gcr_tutorial.viz.memorization import first_named, lines_figure, memory_figure, naming_figure
-from gcr_tutorial.viz.queries import captions_figure, next_word_figure, ranks_figure
+from gcr_tutorial.viz.pseudo_queries import captions_figure, next_word_figure
+from gcr_tutorial.viz.style import LINES
+from gcr_tutorial.viz.training_curves import (
+    curves_figure,
+    first_named,
+    loss_figure,
+    memorization_figure,
+    naming_figure,
+    ranks_figure,
+)
 
 PICTURES = [Image.new("RGB", (96, 96), color) for color in ("red", "green", "blue")]
 
@@ -51,14 +60,14 @@ def said(figure) -> list[str]:
     return [text for text, _ in words(figure)]
 
 
-def test_memory_figure():
+def test_memorization_figure():
     losses = [10 * math.exp(-i / 20) for i in range(100)]
-    figure = memory_figure(losses, list(range(0, 101, 5)), [min(100, 5 * i) for i in range(21)], plateau=2.3)
+    figure = memorization_figure(losses, list(range(0, 101, 5)), [min(100, 5 * i) for i in range(21)], plateau=2.3)
     assert_legible(figure)
     above, below = figure.axes
     assert list(above.lines[0].get_ydata()) == losses and below.get_ylabel() == "exact match (%)"
     assert "any name, no idea whose" in said(figure)
-    assert "any name, no idea whose" not in said(memory_figure(losses, [0, 100], [0, 100]))
+    assert "any name, no idea whose" not in said(memorization_figure(losses, [0, 100], [0, 100]))
 
 
 @given(st.lists(st.booleans(), max_size=12))
@@ -86,17 +95,17 @@ def test_naming_figure_wants_equal_lengths():
         naming_figure(PICTURES, ["a", "b", "c"], [[True], [True], [True, False]], [0])
 
 
-def test_lines_figure():
-    curves = {f"token {i}": [0, 20 * i, 100] for i in range(1, 6)}
-    figure = lines_figure(curves, [0, 5, 10], "step", "right (%)")
+def test_curves_are_told_apart_without_colour():
+    curves = {f"token {i}": ([0, 5, 10], [0, 20 * i, 100]) for i in range(1, 6)}
+    figure = curves_figure(curves, "step", "right (%)", (-4, 104), markers=True)
     assert_legible(figure)
     [axis] = figure.axes
     assert len({(line.get_color(), line.get_linestyle(), line.get_marker()) for line in axis.lines}) == 5
     assert set(curves) <= set(said(figure))
-    assert (
-        figure.axes[0].get_ylim()[1] > 100
-        and lines_figure({"a": [3, 5]}, [0, 1], "x", "y", percent=False).axes[0].get_legend() is None
-    )
+    assert axis.get_ylim() == (-4, 104) and curves_figure({"a": ([0, 1], [3, 5])}, "x", "y").axes[0].get_legend() is None
+    figure = curves_figure({"a": ([1, 2], [3, 4]), "b": ([1, 2], [5, 6])}, "x", "y", xticks=([1, 2], ["one", "two"]))
+    assert figure.axes[0].lines[1].get_linestyle() == "--"
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["one", "two"]
 
 
 def test_next_word_figure_marks_what_cannot_be_sampled():
@@ -128,3 +137,18 @@ def test_ranks_figure(n):
     assert [list(line.get_ydata()) for line in figure.axes[0].lines[:3]] == [[n, 2, 1], [2, 2, 1], [1, 1, 1]]
     low, high = figure.axes[0].get_ylim()
     assert low > high  # the top is rank 1
+
+
+def test_loss_curves_are_running_means():
+    axis = loss_figure({"memorize": [4.0, 2.0, 1.0], "retrieve": [3.0]}, smooth=0.5).axes[0]
+    memorize, retrieve = axis.lines
+    np.testing.assert_allclose(memorize.get_ydata(), [4.0, 3.0, 2.0])
+    assert list(memorize.get_xdata()) == [1, 2, 3] and list(retrieve.get_ydata()) == [3.0]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["memorize", "retrieve"]
+    assert axis.get_ylim()[0] == 0
+    assert (memorize.get_color(), memorize.get_linestyle()) != (retrieve.get_color(), retrieve.get_linestyle())
+
+
+def test_no_curve_is_left_out_and_none_is_no_error():
+    assert len(loss_figure({f"stage {i}": [1.0] for i in range(len(LINES) + 2)}).axes[0].lines) == len(LINES) + 2
+    assert loss_figure({}).axes[0].get_legend() is None

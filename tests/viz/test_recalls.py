@@ -1,6 +1,6 @@
 import pytest
 
-from gcr_tutorial.viz.ablations import ablation_figure
+from gcr_tutorial.viz.recalls import ablation_figure, interval_figure, recall_figure
 
 GROUPS = {
     "steps": ["as it is", "no memorize step", "never run"],
@@ -43,3 +43,22 @@ def test_panels_may_be_empty(runs):
     figure = ablation_figure({"runs": runs, "groups": GROUPS})
     figure.draw_without_rendering()
     assert len(figure.axes[0].patches) == len(runs) and not len(figure.axes[2].get_lines()[0].get_xdata())
+
+
+def test_recalls_stand_best_on_top_and_kinds_without_are_left_out():
+    rows = [
+        {"kind": "numeric", "R@1": 10.0, "R@10": 30.0},
+        {"kind": "atomic", "R@1": 80.0, "R@10": 97.0},
+        {"kind": "string", "R@1": None, "R@10": None},
+        {"kind": "semantic", "R@1": 0.2, "R@10": 1.0},
+    ]
+    axis = recall_figure(rows).axes[0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["semantic", "numeric", "atomic"]
+    assert [bar.get_width() for bar in axis.containers[1]] == [0.2, 10.0, 80.0]
+    assert [text.get_text() for text in axis.texts] == ["0.2", "10.0", "80.0"]
+
+
+def test_an_interval_is_a_line_with_its_value_in_it():
+    axis = interval_figure({"atomic": (77.0, 80.0, 82.5)}, "R@1").axes[0]
+    assert [text.get_text() for text in axis.texts] == ["80.0"] and axis.lines[0].get_xdata().tolist() == [77.0, 82.5]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["atomic"] and axis.get_xlabel() == "R@1"

@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from gcr_tutorial.identifiers import Identifiers
-from gcr_tutorial.viz import browser as module
-from gcr_tutorial.viz.browser import children_below, cluster_browser, cluster_figure, cluster_picture, rows_below
+from gcr_tutorial.viz import cluster_browser as module
+from gcr_tutorial.viz import controls
+from gcr_tutorial.viz.cluster_browser import children_below, cluster_browser, cluster_figure, cluster_picture, rows_below
 
 CODES = (("a", "x"), ("b", "y"), ("a", "y", "z"), ("b", "x"), ("a", "y", "x"), ("a",))
 IDENTIFIERS = Identifiers("structured", CODES, tuple("012345"), ("a", "b", "x", "y", "z"))
@@ -58,7 +59,7 @@ class Handle:
 def test_menus_lead_down_the_tree_and_start_anew_above_it(monkeypatch):
     pytest.importorskip("ipywidgets")
     displayed, handle = [], Handle()
-    monkeypatch.setattr(module, "display", lambda thing, display_id=None: (displayed.append(thing), handle)[1])
+    monkeypatch.setattr(controls, "display", lambda thing, display_id=None: (displayed.append(thing), handle)[1])
     cluster_browser(IDENTIFIERS, picture, start=("a", "y"))
     menus = displayed[0].children
     assert [menu.value for menu in menus] == ["a", "y", ""] and displayed[1].alt.startswith("2 pictures")
@@ -79,7 +80,7 @@ def test_menus_lead_down_the_tree_and_start_anew_above_it(monkeypatch):
 
 def test_without_ipywidgets_the_still_picture_stands_alone(monkeypatch):
     displayed: list = []
-    monkeypatch.setattr(module, "display", displayed.append)
+    monkeypatch.setattr(controls, "display", displayed.append)
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
     cluster_browser(IDENTIFIERS, picture, start=("b",))
     assert [shown.alt for shown in displayed] == ["2 pictures whose names begin with b."]

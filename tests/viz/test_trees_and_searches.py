@@ -16,10 +16,11 @@ from PIL import Image
 from gcr_tutorial.decoding.trace import BeamStep, BeamTrace, TracedChild, TracedPrefix
 from gcr_tutorial.identifiers import Identifiers
 from gcr_tutorial.trie import TrieIndex
-from gcr_tutorial.viz.beams import LOST, WINS, beam_figure, leak_figure
-from gcr_tutorial.viz.canvas import Page, leaf_rows, shorten, text_width
-from gcr_tutorial.viz.clusters import cluster_tree_figure
-from gcr_tutorial.viz.pictures import GOOD, QUIET
+from gcr_tutorial.viz.beam_search import LOST, WINS, beam_figure
+from gcr_tutorial.viz.canvas import Canvas, leaf_heights, shorten, text_width
+from gcr_tutorial.viz.cluster_tree import cluster_tree_figure
+from gcr_tutorial.viz.leak import leak_figure
+from gcr_tutorial.viz.style import GOOD, QUIET
 from gcr_tutorial.viz.trie import trie_figure
 
 END = 9
@@ -125,7 +126,7 @@ def test_shortened_words_fit_and_are_one_printable_line(text, width):
 def test_nodes_at_one_depth_stand_apart_and_subtrees_keep_to_their_rows(gallery):
     trie = TrieIndex.build(gallery)
     children = {node: trie.children(node)[1].tolist() for node in range(trie.num_nodes)}
-    rows, level = leaf_rows(0, children), [0]
+    rows, level = leaf_heights(0, children), [0]
     assert sorted(rows[node] for node in rows if not children[node]) == list(range(len(gallery)))
     while level:
         assert all(rows[after] - rows[node] >= 1 for node, after in zip(level, level[1:]))  # from the top, in token order
@@ -136,7 +137,7 @@ def test_nodes_at_one_depth_stand_apart_and_subtrees_keep_to_their_rows(gallery)
 
 
 def test_a_picture_is_where_it_was_put_and_a_mosaic_has_all_of_its_pictures():
-    page = Page(4, 3)
+    page = Canvas(4, 3)
     page.picture(1, 0.5, 0.7, [picture(7)])
     page.picture(2, 0.5, 0.7, [picture(row) for row in (1, 2, 3, 4)])
     page.picture(3, 0.5, 0.7, [picture(row) for row in (5, 6)])

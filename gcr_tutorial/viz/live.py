@@ -1,12 +1,8 @@
-"""What moves in a notebook: pictures with alt text, a loss curve that grows while training, a search box.
-
-Everything falls back to a still picture: on GitHub, in CI and where ipywidgets is missing, that is what people see.
-"""
+"""Outputs of a notebook's cell: pictures with alt text, a status line, and a loss curve, the latter two updated in place."""
 
 from __future__ import annotations
 
 import base64
-import html
 import time
 from collections.abc import Callable
 from io import BytesIO
@@ -16,13 +12,14 @@ from IPython.display import display
 from matplotlib.figure import Figure
 from PIL import Image
 
-from gcr_tutorial.viz.pictures import loss_figure
+from gcr_tutorial.viz.training_curves import loss_figure
 
 
 class Picture:
     """A figure or an image as a notebook shows it: PNG with alt text, which is also its plain-text form.
 
-    Leave it as the last expression of a cell, or `display` it; no plotting backend is needed.
+    Make it the last expression of a cell, or `display` it; no plotting backend is needed. `png` holds the bytes of the PNG
+    file. Raises ValueError where the alt text is empty.
     """
 
     def __init__(self, picture: Figure | Image.Image, alt: str) -> None:
@@ -32,7 +29,7 @@ class Picture:
             drawn = BytesIO()
             picture.savefig(drawn, format="png")
             picture = Image.open(drawn)
-        # 256 colours, without a grain of dots: a third of the size in the saved notebook.
+        # 256 colours without dithering take a third of the space in the saved notebook.
         small = picture.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
         stream = BytesIO()
         small.save(stream, format="png", optimize=True)
@@ -47,7 +44,7 @@ class Picture:
 
 
 class Line:
-    """One line of plain text that can be updated in place (a string would be shown in quotes)."""
+    """One line of plain text as the output of a cell (a string would be shown in quotes)."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -57,7 +54,10 @@ class Line:
 
 
 def status_line() -> Callable[[str], None]:
-    """A function that shows its text on one line, each time in the place of the last: for `progress=` arguments."""
+    """A function for `progress=` arguments: it shows a text on one line, and replaces the text that it showed before.
+
+    The function can be given to several calls, and again after an interrupted one.
+    """
     handle = display(Line(""), display_id=True)
     return print if handle is None else lambda text: handle.update(Line(text))
 
@@ -65,23 +65,36 @@ def status_line() -> Callable[[str], None]:
 class LiveLoss:
     """A loss plot and one progress line, both updated in place: give it to `fine_tune(progress=...)`.
 
-    `losses` holds every step's loss by stage. Draws at most every `seconds`, so that it costs training next to nothing.
+    `losses` holds every step's loss (nats a token) by stage. Seconds are counted from the first step that is reported. A
+    stage that starts anew, as after an interrupted cell, replaces what was recorded of it and of the stages after it.
+
+    Args:
+        seconds: least time between two drawings of the plot, so that they hardly slow down training.
     """
 
     def __init__(self, seconds: float = 1.5) -> None:
         self.seconds, self.losses = seconds, {}
-        self._began = self._stage_began = self._drawn = time.monotonic()
-        self._line = display(Line("training starts ..."), display_id=True)
+        self._began = self._stage_began = self._drawn = 0.0
+        self._first_step = self._last_step = 0
+        self._line = display(Line("training starts ..."), display_id=True)  # None outside a notebook
         self._plot = None
 
     def __call__(self, stage: str, step: int, total: int, loss: float) -> None:
+        """Record the loss of `step` (of `total`, from 1) of a stage, and show it where the last drawing is old enough."""
         now = time.monotonic()
+        again = stage in self.losses and step <= self._last_step
+        if again:
+            stages = list(self.losses)
+            self.losses = {name: self.losses[name] for name in stages[: stages.index(stage)]}
+        if again or not self.losses:
+            self._began = self._drawn = now
         if stage not in self.losses:
-            self._stage_began = now  # its first step is not counted in the time left
-        self.losses.setdefault(stage, []).append(loss)
+            self.losses[stage], self._stage_began, self._first_step = [], now, step
+        self.losses[stage].append(loss)
+        self._last_step = step
         if step < total and now - self._drawn < self.seconds:
             return
-        left = (now - self._stage_began) / max(1, step - 1) * (total - step)
+        left = (now - self._stage_began) / max(1, step - self._first_step) * (total - step)
         state = f"about {left:.0f} s of it left" if step < total else "done"
         self._show(f"{stage}: step {step} of {total}, loss {loss:.3f}, {state}; {now - self._began:.0f} s since the start")
         self._drawn = time.monotonic()
@@ -95,44 +108,3 @@ class LiveLoss:
             self._plot = display(picture, display_id=True)
         else:
             self._plot.update(picture)
-
-
-def search_box(answer: Callable[[str], Any], start: str, note: Callable[[str], str] | None = None) -> None:
-    """Show `answer(start)` and above it a text field: a sentence typed there, then Enter, replaces the picture.
-
-    `answer` makes what is shown from a sentence; a ValueError it raises is shown as a message, as is what `note`
-    returns. Without ipywidgets the still picture stands alone.
-    """
-    first = answer(start)
-    try:
-        import ipywidgets
-    except ImportError:
-        display(first)
-        return
-    field = ipywidgets.Text(
-        value=start,
-        description="Search",
-        placeholder="type a sentence, then Enter",
-        continuous_update=False,
-        layout=ipywidgets.Layout(width="40em", max_width="100%"),
-    )
-    message = ipywidgets.HTML(_said(note, start))
-    display(ipywidgets.VBox([field, message]))
-    shown = display(first, display_id=True)
-
-    def changed(change: dict[str, Any]) -> None:
-        message.value = "searching ..."
-        try:
-            picture, said = answer(change["new"]), _said(note, change["new"])
-        except ValueError as error:
-            message.value = html.escape(str(error))
-            return
-        if shown is not None:
-            shown.update(picture)
-        message.value = said
-
-    field.observe(changed, names="value")
-
-
-def _said(note: Callable[[str], str] | None, sentence: str) -> str:
-    return "" if note is None else html.escape(note(sentence))

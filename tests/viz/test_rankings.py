@@ -8,7 +8,8 @@ from matplotlib.colors import to_hex
 from PIL import Image
 
 from gcr_tutorial.picturebook.contact_sheet import contact_sheet
-from gcr_tutorial.viz.pictures import GOOD, LINES, loss_figure, ranking_figure, save_ranking
+from gcr_tutorial.viz.rankings import comparison_figure, ranking_figure, save_ranking
+from gcr_tutorial.viz.style import GOOD
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 FOUND = [
@@ -55,16 +56,13 @@ def test_contact_sheet_has_every_picture_in_its_place():
     assert sheet.getpixel((0, 0)) == sheet.getpixel((12, 5)) == (255, 255, 255)
 
 
-def test_loss_curves_are_running_means():
-    axis = loss_figure({"memorize": [4.0, 2.0, 1.0], "retrieve": [3.0]}, smooth=0.5).axes[0]
-    memorize, retrieve = axis.lines
-    np.testing.assert_allclose(memorize.get_ydata(), [4.0, 3.0, 2.0])
-    assert list(memorize.get_xdata()) == [1, 2, 3] and list(retrieve.get_ydata()) == [3.0]
-    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["memorize", "retrieve"]
-    assert axis.get_ylim()[0] == 0
-    assert (memorize.get_color(), memorize.get_linestyle()) != (retrieve.get_color(), retrieve.get_linestyle())
-
-
-def test_no_curve_is_left_out_and_none_is_no_error():
-    assert len(loss_figure({f"stage {i}": [1.0] for i in range(len(LINES) + 2)}).axes[0].lines) == len(LINES) + 2
-    assert loss_figure({}).axes[0].get_legend() is None
+def test_comparison_frames_the_target_and_what_is_as_true():
+    square = Image.new("RGB", (20, 20), "red")
+    rankings = {"atomic": [(square, 1), (square, 2), (square, 3)], "CLIP": [(square, 3), (square, 1), (square, 4)]}
+    figure = comparison_figure("a cat for $5", rankings, 1, {1, 3})
+    [axis] = figure.axes
+    frames = [(patch.get_edgecolor(), patch.get_linestyle()) for patch in axis.patches]
+    right = [i for i, patch in enumerate(axis.patches) if patch.get_linewidth() == 4]
+    assert len(axis.images) == 6 and right == [0, 2, 3, 4]
+    assert frames[0] == frames[4] != frames[2] == frames[3]
+    assert {"“a cat for $5”", "atomic", "CLIP"} <= {text.get_text() for text in axis.texts}

@@ -1,4 +1,4 @@
-"""Identifiers made visible (GRACE section 3.2): the tree that they make, with the images that share a prefix."""
+"""The tree that identifiers make (GRACE section 3.2), each node shown by some of the images that share its prefix."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from gcr_tutorial.identifiers import Identifiers
-from gcr_tutorial.viz.canvas import END_LABEL, GREY_TEXT, Lookup, Page, look_up, shorten
-from gcr_tutorial.viz.pictures import GOOD, INK
+from gcr_tutorial.viz.canvas import END_LABEL, Canvas, Lookup, look_up, shorten
+from gcr_tutorial.viz.style import GOOD, GREY_TEXT, INK
 
-MOST_LINES = 24  # of pictures on a page
-WIDTH, MARGIN, TOP = 10.5, 0.15, 0.35  # of the page, in inches
+MOST_LINES = 24  # of pictures that fit on a page
+WIDTH, MARGIN, TOP = 10.5, 0.15, 0.35  # of the canvas, in inches
 HEAD, COLUMN = 0.7, 1.06  # side of a node's picture, from one level to the next
-COMB = 0.15  # room above a picture for the branches
-LINE, LANE = COMB + HEAD + 0.21, 0.14  # height of a line of pictures with words, way between two lines of the path
+COMB = 0.15  # height above a picture for the branches that lead to it
+LINE, LANE = COMB + HEAD + 0.21, 0.14  # height of a line of pictures with words; between two lines of the path
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,9 @@ def cluster_tree_figure(
     path: int | None = None,
     branches: int = 8,
 ) -> Figure:
-    """The tree that the identifiers make, each node shown by some of its images, and one image's path to its end.
+    """Draw the tree that the identifiers make, each node shown by some of its images, and one image's path to its end.
 
-    Which images stand for a node: up to four, evenly spaced among its identifiers in their order; none is chosen for
-    its looks. A number beside a token counts the images that share the prefix.
+    Up to four images stand for a node, evenly spaced among its identifiers in their order. A number beside a token counts the images that share the prefix.
 
     Args:
         identifiers: of any kind; "structured" and "residual" ones group images that look alike.
@@ -53,7 +52,7 @@ def cluster_tree_figure(
         path: the row whose whole path is drawn, in blue (default: none).
         branches: children of a node that are drawn at most, the largest and those on the path; the others are counted.
 
-    Raises ValueError for no rows, unknown rows, a path outside them, or a tree too large for a page.
+    Raises ValueError for no rows, unknown rows, a path outside them, or a tree too large for a canvas.
     """
     rows = list(dict.fromkeys(range(len(identifiers)) if rows is None else rows))
     if not rows or not all(0 <= row < len(identifiers) for row in rows):
@@ -85,41 +84,41 @@ def cluster_tree_figure(
     if pitch < 0.45:
         raise ValueError(f"{slots} pictures do not fit side by side at depth {depth}: choose fewer branches")
     tree_end = TOP + len(heads) * LINE + 0.12
-    page = Page(
+    canvas = Canvas(
         max(left + COLUMN + (slots - 1) * pitch + HEAD + MARGIN, 6),
         tree_end + (0.4 + len(below) * (LINE + LANE) if below else 0),
     )
-    drawing = _Drawing(page, look_up(pictures), path, depth, start, pitch)
+    drawing = _Drawing(canvas, look_up(pictures), path, depth, start, pitch)
     for level in range(depth + 1):
-        page.text(start + level * COLUMN, 0.2, f"token {level}" if level else "gallery", 8, GREY_TEXT, va="center")
+        canvas.text(start + level * COLUMN, 0.2, f"token {level}" if level else "gallery", 8, GREY_TEXT, va="center")
     drawing.tree(root, 0, TOP)
     if below:
         code = " ".join(identifiers.codes[path])
-        page.text(
+        canvas.text(
             MARGIN,
             tree_end + 0.2,
-            shorten(f"The blue path to its end: {code} is {identifiers.image_ids[path]}", 9, page.width - 2 * MARGIN),
+            shorten(f"The blue path to its end: {code} is {identifiers.image_ids[path]}", 9, canvas.width - 2 * MARGIN),
             9,
             GOOD,
             va="center",
         )
     for i, node in enumerate(below):
         y = tree_end + 0.4 + i * (LINE + LANE)
-        page.text(MARGIN, y + COMB + HEAD / 2, f"token {depth + 1 + i}", 8, GREY_TEXT, va="center")
+        canvas.text(MARGIN, y + COMB + HEAD / 2, f"token {depth + 1 + i}", 8, GREY_TEXT, va="center")
         drawing.node(left, y, node)
         drawing.strip(left, y, node)
         if i:  # from the framed picture above to this line
             x = drawing.slot(left, below[i - 1].children.index(node)) + drawing.side / 2
             middle, lane = left + HEAD / 2, y - LANE / 2
-            page.lines([[(x, y - LANE), (x, lane), (middle, lane), (middle, y + COMB)]], GOOD, 1.6)
-    return page.figure
+            canvas.lines([[(x, y - LANE), (x, lane), (middle, lane), (middle, y + COMB)]], GOOD, 1.6)
+    return canvas.figure
 
 
 @dataclass(frozen=True)
 class _Drawing:
-    """Draws nodes on a page. Inches: `start` is the x of the root, `pitch` from picture to picture in a strip."""
+    """Draws nodes on a canvas. Inches: `start` is the x of the root, `pitch` from picture to picture in a strip."""
 
-    page: Page
+    canvas: Canvas
     picture_of: Callable[[int], Any]
     path: int | None
     depth: int
@@ -138,12 +137,11 @@ class _Drawing:
         """The node's pictures at (x, y + COMB), its token and count under them, at most `width` wide."""
         shown = [node.rows[i] for i in np.unique(np.linspace(0, len(node.rows) - 1, 4).round().astype(int))]
         on_path = self.path in node.rows
-        self.page.picture(x, y + COMB, side, [self.picture_of(row) for row in shown], GOOD if on_path else None)
+        self.canvas.picture(x, y + COMB, side, [self.picture_of(row) for row in shown], GOOD if on_path else None)
         count = f" · {len(node.rows):,}" if len(node.rows) > 1 else ""
         words = f"{len(node.rows):,} images" if node.token is None else (node.token or END_LABEL) + count
-        self.page.text(
-            x, y + COMB + side + 0.11, shorten(words, 7, width - 0.06), 7, GOOD if on_path else INK, va="center_baseline"
-        )
+        words, color = shorten(words, 7, width - 0.06), GOOD if on_path else INK
+        self.canvas.text(x, y + COMB + side + 0.11, words, 7, color, va="center_baseline")
 
     def strip(self, left: float, y: float, node: _Node) -> None:
         """The children of a head at x = `left` in a line to its right."""
@@ -156,14 +154,7 @@ class _Drawing:
             self.node(x, y, child, self.side, self.pitch)
         self.branches((left + HEAD, y + COMB + HEAD / 2), [[(x, y + 0.06), (x, end)] for x, end in ends], node)
         if node.hidden:
-            self.page.text(
-                self.slot(left, len(ends)),
-                y + COMB + self.side / 2,
-                f"+ {node.hidden:,} more",
-                7,
-                GREY_TEXT,
-                va="center_baseline",
-            )
+            self.more(self.slot(left, len(ends)), y + COMB + self.side / 2, node)
 
     def tree(self, node: _Node, level: int, y: float) -> tuple[float, float]:
         """The node and all below it, down from y. Returns y of its own line, and where the next may start."""
@@ -172,29 +163,33 @@ class _Drawing:
             self.node(x, y, node)
             self.strip(x, y, node)
             return y, y + LINE
-        places = []
+        heights = []
         for child in node.children:
             at, y = self.tree(child, level + 1, y)
-            places.append(at)
-        own = (places[0] + places[-1]) / 2
+            heights.append(at)
+        own = (heights[0] + heights[-1]) / 2
         self.node(x, own, node)
-        self.branches((x + HEAD, own + COMB + HEAD / 2), [[(x + COLUMN, at + COMB + HEAD / 2)] for at in places], node)
+        self.branches((x + HEAD, own + COMB + HEAD / 2), [[(x + COLUMN, at + COMB + HEAD / 2)] for at in heights], node)
         if node.hidden:
-            self.page.text(x, own + LINE + 0.05, f"+ {node.hidden:,} more", 7, GREY_TEXT, va="center_baseline")
+            self.more(x, own + LINE + 0.05, node)
         return own, y
 
+    def more(self, x: float, y: float, node: _Node) -> None:
+        """How many children of the node are not drawn."""
+        self.canvas.text(x, y, f"+ {node.hidden:,} more", 7, GREY_TEXT, va="center_baseline")
+
     def branches(self, origin: tuple[float, float], ends: list[list[tuple[float, float]]], node: _Node) -> None:
-        """One line a child: from `origin`, up or down a bus that all share, then through the child's points."""
+        """One line a child: from `origin`, up or down a vertical line that all share, then through the child's points."""
         bus = origin[0] + (COLUMN - HEAD) / 2
         heights = [origin[1], *(points[0][1] for points in ends)]
         reach = {points[0][1]: points[0][0] for points in ends}  # y -> x of the last child there
         stem = [[origin, (bus, origin[1])], [(bus, min(heights)), (bus, max(heights))]]
-        self.page.lines(stem + [[(bus, y), (x, y)] for y, x in reach.items()])
+        self.canvas.lines(stem + [[(bus, y), (x, y)] for y, x in reach.items()])
         for points, child in zip(ends, node.children):
             if len(points) > 1:
-                self.page.lines([points])
+                self.canvas.lines([points])
             if self.path in child.rows:
-                self.page.lines([[origin, (bus, origin[1]), (bus, points[0][1]), *points]], GOOD, 1.6)
+                self.canvas.lines([[origin, (bus, origin[1]), (bus, points[0][1]), *points]], GOOD, 1.6)
 
 
 def _heads(node: _Node, depth: int, level: int = 0) -> list[_Node]:

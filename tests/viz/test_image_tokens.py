@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_hex
 from PIL import Image
 
-from gcr_tutorial.viz.backbone import IMAGE_TOKEN, patch_figure, patch_similarity_figure
-from gcr_tutorial.viz.pictures import GOOD
+from gcr_tutorial.viz.image_tokens import IMAGE_TOKEN, patch_figure
 
 PICTURE = Image.new("RGB", (48, 48), "red")
 PICTURE.paste("blue", (24, 0, 48, 24))  # upper right: the second of 2 x 2 cells
@@ -46,22 +44,3 @@ def test_a_long_prompt_goes_over_several_lines_inside_the_page():
 def test_what_does_not_fit_is_refused(patch, scale, tokens, said):
     with pytest.raises(ValueError, match=said):
         patch_figure(PICTURE, patch, scale, tokens)
-
-
-def test_similarities_are_written_the_best_in_bold_true_ones_framed():
-    values = np.array([[0.5, -0.25, 0.1], [0.0, 0.3, 0.9]])
-    figure = patch_similarity_figure(
-        ["a dog", "a very long query that has to be broken over lines " * 3], [PICTURE] * 3, values, [[0], [1, 2]]
-    )
-    words = figure.axes[0].texts
-    assert {"0.50", "−0.25", "0.10", "0.00", "0.30", "0.90"} <= {text.get_text() for text in words}
-    assert [text.get_text() for text in words if text.get_fontweight() == "bold"] == ["0.50", "0.90"]
-    frames = [patch for patch in figure.axes[0].patches if patch.get_gid() == "true"]
-    assert len(frames) == 3 and {to_hex(frame.get_edgecolor()).upper() for frame in frames} == {GOOD}
-    figure.canvas.draw()
-    assert len(figure.axes[0].images) == 3
-
-
-def test_similarities_of_another_shape_are_refused():
-    with pytest.raises(ValueError, match=r"\(1, 2\) similarities for 1 queries and 3 pictures"):
-        patch_similarity_figure(["a"], [PICTURE] * 3, np.zeros((1, 2)))
