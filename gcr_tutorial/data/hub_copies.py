@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gcr_tutorial.data.karpathy import one_line, split_name
+from gcr_tutorial.data.karpathy import split_name
 from gcr_tutorial.data.records import ImageRecord
+from gcr_tutorial.data.text import normalize_text
 
 # Karpathy's split with its pictures. Short name -> (name on the Hub, commit): Parquet files made by the Hub itself.
 HUB_COPIES = {"flickr30k": ("nlphuji/flickr30k", "f5fbeaae027ee156ec0e2c6c5317dccc3e758b83")}
@@ -121,7 +122,7 @@ def _texts(cell: Any, image: str) -> list[str]:
         text = item.get("raw") if isinstance(item, dict) else item
         if not isinstance(text, str):
             raise ValueError(f"{image!r}: a caption must be text, or have a text 'raw': {str(item)[:60]}")
-        found.append(one_line(text))
+        found.append(normalize_text(text))
     return [text for text in found if text]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from gcr_tutorial.data.image_files import resolve_inside
+from gcr_tutorial.data.text import normalize_text
 
 _SPLITS = {"train": "train", "restval": "train", "val": "val", "test": "test"}
 
@@ -126,9 +127,4 @@ def _caption(filename: str, sentence: Any) -> str:
         text = " ".join(map(str, sentence["tokens"]))
     if not isinstance(text, str):
         raise ValueError(f"{filename!r}: a sentence has neither 'raw' text nor a list 'tokens': {str(sentence)[:60]}")
-    return one_line(text)
-
-
-def one_line(text: str) -> str:
-    """`text` without line breaks and double spaces, as plain UTF-8 (half a surrogate pair becomes "?")."""
-    return " ".join(text.encode("utf-8", "replace").decode().split())
+    return normalize_text(text)

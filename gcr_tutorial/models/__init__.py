@@ -11,7 +11,8 @@ __getattr__, __dir__, __all__ = exports(
     {
         "backbone": "Backbone chat_turn load_base_model use_fixed_image_size",
         "loading": "load_backbone save_backbone",
-        "prompts": "CAPTION_INSTRUCTION MEMORIZE_INSTRUCTION RETRIEVE_INSTRUCTION prompt_text prompt_ids retrieve_prompts",
+        "prompts": "CAPTION_INSTRUCTION MEMORIZE_INSTRUCTION RETRIEVE_INSTRUCTION prompt_text prompt_ids retrieve_prompts answer_ids shorten_queries",
+        "tokenization": "encode_text shorten_texts",
         "preprocessing": "image_inputs pixels",
         "tokens": "add_tokens",
         "lora": "LORA_LAYERS add_lora unfreeze_language_model make_trainable merge_lora freeze find_untrained_tokens quiet_peft language_model",

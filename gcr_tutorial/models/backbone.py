@@ -19,18 +19,22 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from gcr_tutorial.hub import from_hub, is_hub_id
 
+MAX_QUERY_TOKENS = 64  # no caption of Flickr8k has more; the official code takes 25 words
+
 
 @dataclass
 class Backbone:
     """A vision-language model and its processor (image processor + tokenizer), always used together.
 
-    `source` and `revision` say where the weights were loaded from, as `load_backbone` was told.
+    `source` and `revision` say where the weights were loaded from, as `load_backbone` was told. Queries and captions are cut
+    to `max_query_tokens` tokens, the same in training and in search.
     """
 
     model: Any
     processor: Any
     source: str = ""
     revision: str | None = None
+    max_query_tokens: int = MAX_QUERY_TOKENS
 
     @property
     def plain_model(self) -> Any:

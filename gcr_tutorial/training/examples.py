@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gcr_tutorial.models.backbone import Backbone
-from gcr_tutorial.models.prompts import CAPTION_INSTRUCTION, MEMORIZE_INSTRUCTION, prompt_ids, retrieve_prompts
+from gcr_tutorial.models.prompts import CAPTION_INSTRUCTION, MEMORIZE_INSTRUCTION, answer_ids, prompt_ids, retrieve_prompts
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,5 @@ def caption_examples(backbone: Backbone, captions: Sequence[tuple[str, int]]) ->
     if not captions:
         return []
     prompt = tuple(prompt_ids(backbone, CAPTION_INSTRUCTION, image=True))
-    texts = [backbone.answer_format[0] + text for text, _ in captions]
-    answers = backbone.tokenizer(texts, add_special_tokens=False)["input_ids"]
+    answers = answer_ids(backbone, [text for text, _ in captions])
     return [Example(prompt, (*ids, backbone.end_id), row) for ids, (_, row) in zip(answers, captions, strict=True)]
