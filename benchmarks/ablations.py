@@ -34,18 +34,19 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # works without installing, too
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
-from gcr_tutorial.config import Preset, get_preset
+from gcr_tutorial.config import Preset, RunConfig, get_preset
 from gcr_tutorial.data.corpus import ImageCaptionCorpus
+from gcr_tutorial.data.loading import load_pictures
 from gcr_tutorial.data.task import RetrievalTask, make_task
-from gcr_tutorial.experiments.comparison import finished
-from gcr_tutorial.experiments.pipeline import pictures, run, write_pseudo_queries
+from gcr_tutorial.experiments.pipeline import run
+from gcr_tutorial.experiments.run_folder import RunFolder
 from gcr_tutorial.experiments.settings import settings_of
 from gcr_tutorial.files import write_text
 from gcr_tutorial.models.clip import embed_images, embed_texts, load_clip
 from gcr_tutorial.models.feature_cache import cached_features
 from gcr_tutorial.models.loading import load_backbone
 from gcr_tutorial.paths import data_dir
-from gcr_tutorial.training.pseudo_queries import filter_by_clip_score
+from gcr_tutorial.training.pseudo_queries import filter_by_clip_score, generate_pseudo_queries
 from gcr_tutorial.viz.recalls import ablation_figure
 
 AS_IS, FEW = "as it is", 10  # pseudo-queries an image where their truth is varied
@@ -77,10 +78,10 @@ def sampled(corpus: ImageCaptionCorpus, task: RetrievalTask, preset: Preset, see
     if store.is_file():
         return json.loads(store.read_text(encoding="utf-8"))
     backbone, clip = load_backbone(preset.backbone_path), load_clip(preset.clip_path)
-    row_of = {image: row for row, image in enumerate(task.memorize)}
-    features = cached_features(backbone, pictures(corpus, task.memorize, preset.image_size), preset.feature_batch)
-    found = write_pseudo_queries(backbone, features, task, row_of, preset, seed, lambda line: None)
-    images = embed_images(clip, pictures(corpus, task.uncaptioned, preset.image_size))
+    features = cached_features(backbone, load_pictures(corpus, task.memorize, preset.image_size), preset.feature_batch)
+    features = features[[task.row_of[image] for image in task.uncaptioned]]
+    found = generate_pseudo_queries(backbone, features, max(preset.pseudo_queries, preset.pseudo_samples), seed)
+    images = embed_images(clip, load_pictures(corpus, task.uncaptioned, preset.image_size))
     ranked = filter_by_clip_score(found, images, lambda texts: embed_texts(clip, texts), preset.pseudo_samples)
     write_text(store, json.dumps(ranked))
     return ranked
@@ -129,7 +130,11 @@ def still_true(file: Path, quick: bool) -> list[dict[str, Any]]:
         for run in runs
         if run["settings_crc32"]
         == checksum(
-            settings_of(corpus, variant_preset(run["variant"], preset), kind_of(run["variant"]), "karpathy", run["seed"])
+            settings_of(
+                corpus,
+                variant_preset(run["variant"], preset),
+                RunConfig(identifier=kind_of(run["variant"]), seed=run["seed"]),
+            )
         )
     ]
 
@@ -145,21 +150,14 @@ def one(name: str, seed: int, work: Path, quick: bool) -> dict[str, Any]:
         for pool_of_one, image in zip(pool, task.uncaptioned)
     ]
     identifier = kind_of(name)
-    settings = settings_of(corpus, changed, identifier, "karpathy", seed)
-    results = finished(out, settings)
+    store = work / f"{out.name}.json"
+    config = RunConfig(identifier=identifier, seed=seed, out=out, resume=True, pseudo_queries_file=store)
+    settings = settings_of(corpus, changed, config)
+    results = RunFolder(out, settings).results()
     if results is None:
         key = {setting: value for setting, value in settings.items() if setting != "identifier"}
-        write_text(work / f"{out.name}.json", json.dumps({"settings": key, "seconds": 0.0, "texts": texts}))
-        results = run(
-            corpus,
-            changed,
-            identifier=identifier,
-            seed=seed,
-            out=out,
-            resume=True,
-            pseudo_store=work / f"{out.name}.json",
-            progress=lambda line: None,
-        )
+        write_text(store, json.dumps({"settings": key, "seconds": 0.0, "texts": texts}))
+        results = run(corpus, changed, config, progress=lambda line: None)
     steps = sum(results["seconds"].get(stage, 0.0) for stage in ("memorize", "retrieve", "joint"))
     return {
         "variant": name,

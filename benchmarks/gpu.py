@@ -47,7 +47,7 @@ from transformers import (
     Idefics3Processor,
 )
 
-from gcr_tutorial.config import Preset, get_preset
+from gcr_tutorial.config import Preset, RunConfig, get_preset
 from gcr_tutorial.data.corpus import ImageCaptionCorpus
 from gcr_tutorial.data.loading import default_workers, load_pictures
 from gcr_tutorial.decoding import constrained_beam_search, left_pad, prefix_allowed_tokens_fn
@@ -551,7 +551,7 @@ def recall_stage(plan: Plan, device: torch.device, work: Path) -> dict[str, Any]
     del backbone
     preset = replace(plan.recall, backbone=str(folder), n_train=plan.images - plan.test, n_val=0, n_test=plan.test)
     with Peak(device) as peak:
-        runs = compare(corpus, preset, plan.kinds, work / "compare", about={"source": "picturebook"})
+        runs = compare(corpus, preset, plan.kinds, RunConfig(out=work / "compare"))
     keep = (
         "recall",
         "recall_full_gallery",

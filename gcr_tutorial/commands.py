@@ -87,7 +87,6 @@ class Run(Experiment):
         from gcr_tutorial import processes
         from gcr_tutorial.experiments.pipeline import run
         from gcr_tutorial.experiments.reporting import results_table
-        from gcr_tutorial.experiments.unfinished import note_checkpoint_on_error
         from gcr_tutorial.notebook_tools.session import quiet
 
         quiet()
@@ -95,9 +94,7 @@ class Run(Experiment):
         out = config.out or Path(f"runs/{config.identifier}")
         processes.start()
         processes.print_main(f"{corpus!r}, preset {self.preset}, identifier {config.identifier}, protocol {config.protocol}")
-        settings = {name: value for name, value in vars(replace(config, out=out)).items() if name != "pseudo_queries_file"}
-        with note_checkpoint_on_error(out):
-            results = run(corpus, self.sizes, about=corpus.source, pseudo_store=config.pseudo_queries_file, **settings)
+        results = run(corpus, self.sizes, replace(config, out=out))
         processes.print_main(results_table([results]))
         processes.print_main(
             f'written: {out / "results.json"} and {out / "retriever"}; ask it: python -m gcr_tutorial search {out} "your words"'
@@ -136,8 +133,7 @@ class Compare(Experiment):
         corpus, config = self.source.corpus(self.sizes), self.config
         processes.start()
         processes.print_main(f"{corpus!r}, preset {self.preset}, protocol {config.protocol}, identifiers {', '.join(kinds)}")
-        settings = {name: value for name, value in vars(config).items() if name not in ("identifier", "pseudo_queries_file")}
-        runs = compare(corpus, self.sizes, kinds, about=corpus.source, **settings)
+        runs = compare(corpus, self.sizes, kinds, config)
         processes.print_main(comparison_table(runs))
         processes.print_main(f"written: {config.out / 'comparison.md'} and {config.out / 'comparison.json'}")
         processes.stop()

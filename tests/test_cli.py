@@ -144,8 +144,8 @@ def run_arguments(monkeypatch) -> list:
     """What `pipeline.run` would have been called with."""
     calls = []
 
-    def spy(corpus, preset, **how):
-        calls.append((corpus, preset, how))
+    def spy(corpus, preset, config):
+        calls.append((corpus, preset, config))
         raise UserValueError("far enough")
 
     monkeypatch.setattr(pipeline, "run", spy)
@@ -175,11 +175,11 @@ def test_options_reach_the_run(run_arguments):
         "--out",
         "x",
     )
-    [(corpus, preset, how)] = run_arguments
+    [(corpus, preset, config)] = run_arguments
     assert (len(corpus.indices("train")), len(corpus.indices("test"))) == (12, 8)
     assert preset.training == TrainingConfig(schedule="joint", trainable="full", lr=3e-3, memorize_epochs=3, retrieve_epochs=0)
     assert preset.pseudo_queries == 0
-    assert (how["identifier"], how["protocol"], how["seed"], str(how["out"])) == ("structured", "heldout-caption", 7, "x")
+    assert (config.identifier, config.protocol, config.seed, str(config.out)) == ("structured", "heldout-caption", 7, "x")
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,8 @@ def test_how_to_keep_reaches_the_run(run_arguments):
     command("run", *SIZES, "--resume", "--checkpoint-seconds", "5", "--checkpoint-steps", "20")
     command("run", *SIZES)
     asked, default = (
-        {name: how[name] for name in ("resume", "checkpoint_seconds", "checkpoint_steps")} for _, _, how in run_arguments
+        {name: getattr(config, name) for name in ("resume", "checkpoint_seconds", "checkpoint_steps")}
+        for _, _, config in run_arguments
     )
     assert asked == {"resume": True, "checkpoint_seconds": 5, "checkpoint_steps": 20}
     assert default == {"resume": False, "checkpoint_seconds": 60, "checkpoint_steps": None}
@@ -229,18 +230,18 @@ def test_how_to_keep_reaches_the_run(run_arguments):
 def test_defaults_are_the_presets(run_arguments, monkeypatch):
     monkeypatch.delenv("GCR_PRESET")
     command("run", "--train-images", "0", "--test-images", "3")  # 0 is a number, not "as usual"
-    [(corpus, preset, how)] = run_arguments
+    [(corpus, preset, config)] = run_arguments
     assert (len(corpus.indices("train")), len(corpus.indices("test"))) == (0, 3)
     assert preset == replace(get_preset("tiny"), n_train=0, n_test=3)
-    assert (how["identifier"], how["protocol"], how["seed"], str(how["out"])) == ("atomic", "karpathy", 0, "runs/atomic")
+    assert (config.identifier, config.protocol, config.seed, str(config.out)) == ("atomic", "karpathy", 0, "runs/atomic")
 
 
 def test_a_karpathy_set_is_read(run_arguments, tmp_path):
     split, images = karpathy_set(tmp_path / "set")
     command("run", "--karpathy", str(split), "--images", str(images))
-    [(corpus, _, how)] = run_arguments
+    [(corpus, _, _)] = run_arguments
     assert corpus.name == "mini" and len(corpus) == 6
-    assert how["about"] == {"source": "files", "images_dir": str(images.resolve())}
+    assert corpus.source == {"source": "files", "images_dir": str(images.resolve())}
 
 
 def test_ctrl_c_is_no_traceback(monkeypatch, capsys):

@@ -5,12 +5,14 @@ from gcr_tutorial.lazy import exports
 __getattr__, __dir__, __all__ = exports(
     __name__,
     {
-        "pipeline": "pictures on_this_machine training_queries run write_pseudo_queries true_share stored_pseudo_queries thin peak_memory_gb write_results",
-        "stages": "Timer",
-        "unfinished": "UnfinishedRun can_resume complete_run differing check_same_settings note_checkpoint_on_error",
-        "settings": "settings_of weights_crc32",
-        "comparison": "compare finished",
-        "reporting": "training_seconds results_table comparison_rows comparison_table comparison_markdown",
-        "artifacts": "rebuild_asked retriever ship",
+        "pipeline": "run Method",
+        "stages": "Stages",
+        "run_folder": "RunFolder write_results",
+        "settings": "settings_of weights_crc32 differing check_same_settings",
+        "queries": "training_queries texts_by_row true_share shared_pseudo_queries",
+        "machine": "on_this_machine peak_memory_gb versions",
+        "comparison": "compare",
+        "reporting": "training_seconds results_table comparison_rows comparison_table comparison_markdown thin",
+        "artifacts": "SHIPPED_KINDS rebuild_asked load_artifact ship",
     },
 )

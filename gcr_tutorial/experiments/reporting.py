@@ -1,4 +1,4 @@
-"""Results as a table for people."""
+"""Results as tables for people, and training losses as curves of few points."""
 
 from __future__ import annotations
 
@@ -83,6 +83,12 @@ def comparison_markdown(runs: Sequence[dict[str, Any]]) -> str:
     )
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join([about, "", *(f"| {' | '.join(line)} |" for line in lines)])
+
+
+def thin(values: Sequence[float], most: int = 200) -> list[float]:
+    """At most `most` of `values`, evenly spaced and rounded to four digits: enough for a curve."""
+    step = max(1, -(-len(values) // most))
+    return [round(value, 4) for value in values[::step]]
 
 
 def _aligned(rows: list[list[str]], left: Sequence[int]) -> str:

@@ -29,7 +29,6 @@ from gcr_tutorial.data.karpathy import read_karpathy
 from gcr_tutorial.data.loading import AHEAD, CHUNK, default_workers, load_pictures
 from gcr_tutorial.data.records import ImageRecord
 from gcr_tutorial.data.task import make_task
-from gcr_tutorial.experiments.pipeline import pictures
 from gcr_tutorial.retrieval.pictures import picture_of
 from gcr_tutorial.retrieval.retriever import GenerativeRetriever
 
@@ -192,7 +191,7 @@ def test_pictures_from_files_are_the_same_with_workers(tmp_path, monkeypatch):
     rows = tuple(reversed(range(len(corpus))))
     assert_same_pixels(load_pictures(corpus, rows, 16, workers=2), (corpus.image(i, 16) for i in rows))
     monkeypatch.setenv("GCR_WORKERS", "1")
-    assert_same_pixels(pictures(corpus, rows[:3], 12), (corpus.image(i, 12) for i in rows[:3]))
+    assert_same_pixels(load_pictures(corpus, rows[:3], 12), (corpus.image(i, 12) for i in rows[:3]))
 
 
 def test_drawn_pictures_are_the_same_with_workers():

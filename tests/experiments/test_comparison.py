@@ -2,7 +2,7 @@
 
 import json
 import signal
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,15 +11,18 @@ import pytest
 from tiny_data import QUICK, TEST, TRAIN, command, data_folder, finished_run, own_copy, photographs, scratch
 
 from gcr_tutorial import cli as cli
-from gcr_tutorial.config import TrainingConfig, get_preset
+from gcr_tutorial.config import RunConfig, TrainingConfig, get_preset
 from gcr_tutorial.data.corpus import ImageCaptionCorpus
 from gcr_tutorial.data.task import make_task
 from gcr_tutorial.experiments import comparison as comparison
-from gcr_tutorial.experiments import pipeline
-from gcr_tutorial.experiments.comparison import compare, finished
+from gcr_tutorial.experiments import pipeline, run_folder
+from gcr_tutorial.experiments.comparison import compare
 from gcr_tutorial.experiments.pipeline import run
+from gcr_tutorial.experiments.queries import shared_pseudo_queries
 from gcr_tutorial.experiments.reporting import comparison_markdown, comparison_rows, comparison_table
+from gcr_tutorial.experiments.run_folder import RunFolder
 from gcr_tutorial.experiments.settings import settings_of, weights_crc32
+from gcr_tutorial.experiments.stages import Stages
 from gcr_tutorial.identifiers import IDENTIFIER_KINDS
 from gcr_tutorial.retrieval.retriever import GenerativeRetriever
 from gcr_tutorial.training.gradient import BatchGradient
@@ -71,9 +74,10 @@ def test_each_kind_remembers_what_it_was_told(kind, monkeypatch, tmp_path):
     config = TrainingConfig(trainable="full", lr=5e-3, batch_size=10, memorize_epochs=8, retrieve_epochs=24)
     preset = replace(get_preset("tiny"), training=config, pseudo_queries=0, clusters=3, leaf_size=2)
     corpus, kept = ImageCaptionCorpus.from_picturebook(8, 0, 1), []
-    monkeypatch.setattr(pipeline, "write_results", lambda out, retriever, results: kept.append(retriever))
-    monkeypatch.setattr(pipeline, "measure", lambda *a: {})
-    run(corpus, preset, identifier=kind, progress=quiet, out=tmp_path)
+    monkeypatch.setattr(run_folder, "write_results", lambda out, retriever, results: kept.append(retriever))
+    monkeypatch.setattr(pipeline.Method, "answer_queries", lambda *a: {})
+    monkeypatch.setattr(pipeline, "evaluate_rankings", lambda *a: {})
+    run(corpus, preset, RunConfig(identifier=kind, out=tmp_path), progress=quiet)
     told = [(text, row) for row in range(8) for text in corpus.records[row].captions[:3]]
     found = kept[0].rank([text for text, _ in told], 1, rows=range(8))
     hits = sum(hits[0].row == row for hits, (_, row) in zip(found, told))
@@ -89,10 +93,11 @@ def test_no_evaluated_query_becomes_a_semantic_identifier(monkeypatch, tmp_path)
         lambda backbone, features, *a, **k: [[asked[0], asked[7].upper(), f"A thing {i}."] for i in range(len(features))],
     )  # the model says what will be asked
     kept = []
-    monkeypatch.setattr(pipeline, "write_results", lambda out, retriever, results: kept.append(retriever))
-    monkeypatch.setattr(pipeline, "measure", lambda *a: {})
+    monkeypatch.setattr(run_folder, "write_results", lambda out, retriever, results: kept.append(retriever))
+    monkeypatch.setattr(pipeline.Method, "answer_queries", lambda *a: {})
+    monkeypatch.setattr(pipeline, "evaluate_rankings", lambda *a: {})
     preset = replace(get_preset("tiny"), training=TrainingConfig(memorize_epochs=0, retrieve_epochs=0), pseudo_queries=3)
-    run(corpus, preset, identifier="semantic", progress=quiet, out=tmp_path)
+    run(corpus, preset, RunConfig(identifier="semantic", out=tmp_path), progress=quiet)
     tokenizer = kept[0].backbone.tokenizer
     said = [tokenizer.decode(ids[:-1]).strip() for ids in kept[0].identifiers.token_ids(tokenizer, kept[0].backbone.end_id)]
     assert said[TRAIN:] == [f"A thing {i}." for i in range(TEST)]
@@ -113,14 +118,14 @@ def counted(monkeypatch) -> list[str]:
     ran: list[str] = []
     example = json.loads((finished_run() / "results.json").read_text())
 
-    def stand_in(corpus, preset, *, identifier, protocol, seed, out, **how):
-        ran.append(identifier)
+    def stand_in(corpus, preset, config, *, progress):
+        ran.append(config.identifier)
         results = example | {
-            "identifier": identifier,
-            "settings": settings_of(corpus, preset, identifier, protocol, seed),
+            "identifier": config.identifier,
+            "settings": settings_of(corpus, preset, config),
             "tokens_per_identifier": len(ran),
         }
-        pipeline.write_results(out, SimpleNamespace(save_pretrained=lambda folder: None), results)
+        run_folder.write_results(config.out, SimpleNamespace(save_pretrained=lambda folder: None), results)
         return results
 
     monkeypatch.setattr(comparison, "run", stand_in)
@@ -142,24 +147,24 @@ def corpus_of(train: int = 6, test: int = 4) -> ImageCaptionCorpus:
 
 def test_finished_kinds_are_not_run_again_unless_the_settings_differ(tmp_path, counted):
     said: list[str] = []
-    first = compare(corpus_of(), small(), ["atomic", "numeric", "atomic"], tmp_path, progress=said.append)
+    first = compare(corpus_of(), small(), ["atomic", "numeric", "atomic"], RunConfig(out=tmp_path), progress=said.append)
     assert counted == ["atomic", "numeric"] and [results["identifier"] for results in first] == counted
     assert "atomic (1 of 2): training now" in said and any(
         line.startswith("numeric (2 of 2): training now, about") for line in said
     )
-    again = compare(corpus_of(), small(), ["numeric", "classifier"], tmp_path, progress=said.append)
+    again = compare(corpus_of(), small(), ["numeric", "classifier"], RunConfig(out=tmp_path), progress=said.append)
     assert counted == ["atomic", "numeric", "classifier"] and again[0] == first[1]
-    compare(corpus_of(), small(lr=1e-4), ["numeric"], tmp_path, progress=quiet)
-    compare(corpus_of(7), small(), ["numeric"], tmp_path, progress=quiet)
-    compare(corpus_of(), small(), ["numeric"], tmp_path, progress=quiet, seed=1)
+    compare(corpus_of(), small(lr=1e-4), ["numeric"], RunConfig(out=tmp_path), progress=quiet)
+    compare(corpus_of(7), small(), ["numeric"], RunConfig(out=tmp_path), progress=quiet)
+    compare(corpus_of(), small(), ["numeric"], RunConfig(out=tmp_path, seed=1), progress=quiet)
     assert counted[3:] == ["numeric"] * 3
     (tmp_path / "numeric" / "results.json").write_text("{")  # half of one
-    compare(corpus_of(), small(), ["numeric"], tmp_path, progress=quiet)
+    compare(corpus_of(), small(), ["numeric"], RunConfig(out=tmp_path), progress=quiet)
     assert counted[6:] == ["numeric"]
 
 
 def test_an_interrupted_comparison_goes_on(tmp_path, counted, monkeypatch):
-    write = pipeline.write_results
+    write = run_folder.write_results
 
     def killed(out, retriever, results):
         if results["identifier"] == "string":
@@ -167,10 +172,10 @@ def test_an_interrupted_comparison_goes_on(tmp_path, counted, monkeypatch):
         write(out, retriever, results)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(pipeline, "write_results", killed)
-        compare(corpus_of(), small(), ["atomic", "string"], tmp_path, progress=quiet)
+        patch.setattr(run_folder, "write_results", killed)
+        compare(corpus_of(), small(), ["atomic", "string"], RunConfig(out=tmp_path), progress=quiet)
     assert [row["kind"] for row in json.loads((tmp_path / "comparison.json").read_text())["rows"]] == ["atomic"]
-    compare(corpus_of(), small(), ["atomic", "string"], tmp_path, progress=quiet)
+    compare(corpus_of(), small(), ["atomic", "string"], RunConfig(out=tmp_path), progress=quiet)
     assert counted == ["atomic", "string", "string"]
     assert [row["kind"] for row in json.loads((tmp_path / "comparison.json").read_text())["rows"]] == ["atomic", "string"]
 
@@ -178,23 +183,23 @@ def test_an_interrupted_comparison_goes_on(tmp_path, counted, monkeypatch):
 @pytest.mark.parametrize("caption_epochs", [0, 1])
 def test_pseudo_queries_are_made_once_and_change_nothing(tmp_path, monkeypatch, caption_epochs):
     made = []
-    original = pipeline.write_pseudo_queries
-    monkeypatch.setattr(pipeline, "write_pseudo_queries", lambda *a: made.append(1) or original(*a))
+    original = pipeline.generate_pseudo_queries
+    monkeypatch.setattr(pipeline, "generate_pseudo_queries", lambda *a, **k: made.append(1) or original(*a, **k))
     preset = replace(small(), caption_epochs=caption_epochs)  # a captioning step changes the model, for each kind alike
-    together = compare(corpus_of(), preset, ["atomic", "residual"], tmp_path, progress=quiet)
+    together = compare(corpus_of(), preset, ["atomic", "residual"], RunConfig(out=tmp_path), progress=quiet)
     assert len(made) == 1 and (tmp_path / "pseudo_queries.json").is_file()
     assert together[0]["seconds"]["pseudo-queries"] == together[1]["seconds"]["pseudo-queries"]  # what it took to make them
-    alone = run(corpus_of(), preset, identifier="residual", progress=quiet)
+    alone = run(corpus_of(), preset, RunConfig(identifier="residual"), progress=quiet)
     assert len(made) == 2
     for name in ("recall", "hybrid", "losses", "n_pseudo_queries", "baselines", "settings"):
         assert alone[name] == together[1][name], name
 
 
 def test_stored_pseudo_queries_are_those_of_the_same_settings_or_written_anew(tmp_path):
-    store, timer, wrote = tmp_path / "p.json", pipeline.Timer(quiet), []
+    store, stages, wrote = tmp_path / "p.json", Stages(RunConfig(), {}, quiet), []
 
     def texts(settings) -> list[list[str]]:
-        return pipeline.stored_pseudo_queries(store, settings, timer, lambda: wrote.append(1) or [["a"], [str(len(wrote))]])
+        return shared_pseudo_queries(store, settings, stages, lambda: wrote.append(1) or [["a"], [str(len(wrote))]])
 
     assert texts({"identifier": "atomic", "seed": 0}) == texts({"identifier": "numeric", "seed": 0}) == [["a"], ["1"]]
     assert texts({"identifier": "atomic", "seed": 1}) == [["a"], ["2"]]
@@ -239,9 +244,7 @@ def test_the_command_writes_the_table_it_prints(tmp_path):
 
 def test_options_reach_the_comparison(monkeypatch):
     calls = []
-    monkeypatch.setattr(
-        comparison, "compare", lambda *a, **how: calls.append((*a, how)) or (_ for _ in ()).throw(ValueError("enough"))
-    )
+    monkeypatch.setattr(comparison, "compare", lambda *a: calls.append(a) or (_ for _ in ()).throw(ValueError("enough")))
     for kinds in ("all", "structured"):
         command(
             "compare",
@@ -263,22 +266,11 @@ def test_options_reach_the_comparison(monkeypatch):
             "--checkpoint-steps",
             "9",
         )
-    (corpus, preset, kinds, out, how), (_, _, some, _, _) = calls
-    assert (len(corpus.indices("train")), preset.training.lr, kinds, str(out), some) == (
-        3,
-        0.5,
-        IDENTIFIER_KINDS,
-        "x",
-        ("structured",),
-    )
-    assert how == {
-        "protocol": "heldout-caption",
-        "seed": 4,
-        "about": {"source": "picturebook"},
-        "resume": True,
-        "checkpoint_seconds": 60,
-        "checkpoint_steps": 9,
-    }
+    (corpus, preset, kinds, config), (_, _, some, _) = calls
+    assert (len(corpus.indices("train")), preset.training.lr, kinds, some) == (3, 0.5, IDENTIFIER_KINDS, ("structured",))
+    wanted = RunConfig(protocol="heldout-caption", seed=4, out=Path("x"), resume=True, checkpoint_steps=9)
+    assert asdict(config) == asdict(wanted)
+    assert corpus.source == {"source": "picturebook"}
 
 
 def test_the_help_names_every_kind(capsys):
@@ -291,7 +283,7 @@ def test_the_help_names_every_kind(capsys):
 def test_an_interrupted_kind_goes_on_and_another_recipes_is_refused_before_any_work(tmp_path, monkeypatch):
     kinds, straight = (
         ["numeric", "classifier"],
-        compare(corpus_of(), small(), ["classifier"], tmp_path / "straight", progress=quiet),
+        compare(corpus_of(), small(), ["classifier"], RunConfig(out=tmp_path / "straight"), progress=quiet),
     )
     original, calls = BatchGradient.__call__, []
 
@@ -303,7 +295,7 @@ def test_an_interrupted_kind_goes_on_and_another_recipes_is_refused_before_any_w
 
     with monkeypatch.context() as patch, pytest.raises(Interrupted) as end:
         patch.setattr(BatchGradient, "__call__", stopped)
-        compare(corpus_of(), small(), kinds, tmp_path, progress=quiet)
+        compare(corpus_of(), small(), kinds, RunConfig(out=tmp_path), progress=quiet)
     assert (
         "--resume" in end.value.__notes__[0]
         and (tmp_path / "classifier" / "checkpoints" / "training" / "0_classifier").is_dir()
@@ -311,9 +303,9 @@ def test_an_interrupted_kind_goes_on_and_another_recipes_is_refused_before_any_w
     said: list[str] = []
     for wrong, words in (({"resume": False}, "add --resume"), ({"resume": True, "seed": 1}, "seed was 0 and is 1")):
         with pytest.raises(ValueError, match=words):
-            compare(corpus_of(), small(), kinds, tmp_path, progress=said.append, **wrong)
+            compare(corpus_of(), small(), kinds, RunConfig(out=tmp_path, **wrong), progress=said.append)
     assert not said
-    runs = compare(corpus_of(), small(), kinds, tmp_path, progress=quiet, resume=True)
+    runs = compare(corpus_of(), small(), kinds, RunConfig(out=tmp_path, resume=True), progress=quiet)
     assert len(calls) == 3 and runs[1]["losses"] == straight[0]["losses"] and runs[1]["recall"] == straight[0]["recall"]
     assert not list(tmp_path.glob("*/checkpoints"))
 
@@ -321,7 +313,11 @@ def test_an_interrupted_kind_goes_on_and_another_recipes_is_refused_before_any_w
 def test_pictures_without_captions_give_dashes(tmp_path):
     photographs(tmp_path / "photos", 3)
     [results] = compare(
-        ImageCaptionCorpus.from_folder(tmp_path / "photos"), small(), ["string"], tmp_path / "out", progress=quiet
+        ImageCaptionCorpus.from_folder(tmp_path / "photos"),
+        small(),
+        ["string"],
+        RunConfig(out=tmp_path / "out"),
+        progress=quiet,
     )
     [row] = comparison_rows([results])
     assert row["R@1"] is row["R@1 all"] is row["R@1 hybrid"] is row["valid rate"] is row["search s"] is None
@@ -333,8 +329,8 @@ def test_pictures_without_captions_give_dashes(tmp_path):
 
 
 def test_settings_tell_runs_apart(tmp_path, monkeypatch):
-    def settings(corpus=None, preset=None, kind="atomic", protocol="karpathy", seed=0):
-        return settings_of(corpus or corpus_of(), preset or small(), kind, protocol, seed)
+    def settings(corpus=None, preset=None, **config):
+        return settings_of(corpus or corpus_of(), preset or small(), RunConfig(**config))
 
     first = settings()
     assert first == settings() == json.loads(json.dumps(first))
@@ -342,7 +338,7 @@ def test_settings_tell_runs_apart(tmp_path, monkeypatch):
         settings(corpus_of(5)),
         settings(preset=small(lr=1.0)),
         settings(preset=replace(small(), clusters=9)),
-        settings(kind="numeric"),
+        settings(identifier="numeric"),
         settings(protocol="heldout-caption"),
         settings(seed=1),
         settings(ImageCaptionCorpus.from_picturebook(6, 0, 4, seed=1)),
@@ -358,6 +354,9 @@ def test_settings_tell_runs_apart(tmp_path, monkeypatch):
 
 
 def test_nothing_finished_is_found_where_there_is_nothing(tmp_path):
+    def finished(folder, settings):
+        return RunFolder(folder, settings).results()
+
     assert finished(tmp_path, {}) is None
     for text in ("{", "[]", "{}", '{"settings": {"seed": 1}}'):
         Path(tmp_path / "results.json").write_text(text)

@@ -1,6 +1,7 @@
 """The pipeline: what it counts, what it keeps apart, and that it learns. (`test_end_to_end.py` runs it by command.)"""
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
@@ -10,14 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_data import TEST, TRAIN, data_folder
 
-from gcr_tutorial import progress
-from gcr_tutorial.config import TrainingConfig, get_preset
+from gcr_tutorial.config import RunConfig, TrainingConfig, get_preset
 from gcr_tutorial.data.corpus import ImageCaptionCorpus
 from gcr_tutorial.data.task import make_task
 from gcr_tutorial.evaluation.evaluate import valid_rate
-from gcr_tutorial.experiments import pipeline
-from gcr_tutorial.experiments.pipeline import peak_memory_gb, run, thin, training_queries, write_results
-from gcr_tutorial.progress import every
+from gcr_tutorial.experiments import pipeline, run_folder
+from gcr_tutorial.experiments.machine import peak_memory_gb
+from gcr_tutorial.experiments.pipeline import run
+from gcr_tutorial.experiments.queries import texts_by_row, training_queries
+from gcr_tutorial.experiments.reporting import thin
+from gcr_tutorial.experiments.run_folder import write_results
 
 QUICK = TrainingConfig(memorize_epochs=1, retrieve_epochs=1)
 
@@ -38,32 +41,6 @@ def preset(config: TrainingConfig = QUICK, **changes):
 
 def quiet(line: str) -> None:
     pass
-
-
-def test_progress_says_how_long_is_left(monkeypatch):
-    now, said = [100.0], []
-    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    report = every(10, said.append)
-    for step in range(1, 21):  # 4 seconds a step
-        report("memorize", step, 20, 1.5)
-        now[0] += 4
-    for done in (64, 128, 192):  # counts by batches, without a loss
-        report("search", done, 640)
-        now[0] += 20
-    assert said[0] == "  memorize 4/20 steps, loss 1.500, 64 s left" and len(said) == 7 + 2
-    assert said[6] == "  memorize 20/20 steps, loss 1.500, 0 s left"
-    assert said[7:] == ["  search 128/640, 160 s left", "  search 192/640, 140 s left"]
-
-
-def test_progress_starts_anew_with_the_next_stage_of_the_same_length(monkeypatch):
-    now, said = [0.0], []
-    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    report = every(10, said.append)
-    for stage in ("search", "search the full gallery"):
-        for done in (64, 128):
-            report(stage, done, 128)
-            now[0] += 30
-    assert said == ["  search 128/128, 0 s left", "  search the full gallery 128/128, 0 s left"]
 
 
 @given(st.lists(st.floats(0, 9), max_size=700), st.integers(1, 250))
@@ -89,12 +66,13 @@ def test_valid_rate_by_hand(rankings, expected):
 
 def test_training_queries_are_human_captions_and_pseudo_queries_by_row(corpus):
     task = make_task(corpus)
-    row_of = {image: row for row, image in enumerate(task.memorize)}
-    queries = training_queries(task, row_of, [["one", "two"], ["three"]], [TRAIN, TRAIN + 1])
+    pseudo = [["one", "two"], ["three"], *[[] for _ in task.uncaptioned[2:]]]
+    queries = training_queries(task, pseudo)
     assert queries[-3:] == [("one", TRAIN), ("two", TRAIN), ("three", TRAIN + 1)]
     assert queries[:5] == [(text, 0) for text in corpus.records[0].captions] and len(queries) == 5 * TRAIN + 3
+    assert texts_by_row(queries, TRAIN + TEST)[TRAIN - 1 :][:4] == [list(corpus.records[TRAIN - 1].captions), *pseudo[:3]]
     with pytest.raises(ValueError):
-        training_queries(task, row_of, [["one"]], [TRAIN, TRAIN + 1])
+        training_queries(task, pseudo[:1])
 
 
 def refuse(*arguments, **names):
@@ -105,7 +83,7 @@ def refuse(*arguments, **names):
 def test_mistakes_are_reported_before_any_work(corpus, monkeypatch, mistake):
     monkeypatch.setattr(pipeline, "load_backbone", refuse)
     with pytest.raises(ValueError, match="magic.*(choose|expected) one of"):
-        run(corpus, preset(), progress=quiet, **mistake)
+        run(corpus, preset(), RunConfig(**mistake), progress=quiet)
 
 
 def test_a_missing_clip_or_an_impossible_folder_is_reported_before_any_work(corpus, monkeypatch, tmp_path):
@@ -114,7 +92,7 @@ def test_a_missing_clip_or_an_impossible_folder_is_reported_before_any_work(corp
         run(corpus, preset(clip=str(tmp_path / "tiny-clip")), progress=quiet)
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError):
-        run(corpus, preset(), out=tmp_path / "file", progress=quiet)
+        run(corpus, preset(), RunConfig(out=tmp_path / "file"), progress=quiet)
 
 
 def test_no_caption_of_a_test_image_trains(corpus, monkeypatch):
@@ -140,7 +118,7 @@ def test_no_caption_of_a_test_image_trains(corpus, monkeypatch):
 
 
 def test_same_seed_same_results_other_seed_others(corpus):
-    first, again, other = (run(corpus, preset(), seed=seed, progress=quiet) for seed in (3, 3, 4))
+    first, again, other = (run(corpus, preset(), RunConfig(seed=seed), progress=quiet) for seed in (3, 3, 4))
     for name in ("recall", "recall_full_gallery", "valid_rate", "baselines", "losses", "n_pseudo_queries", "ambiguity_aware"):
         assert first[name] == again[name], name
     assert first["losses"] != other["losses"] and (first["seed"], other["seed"]) == (3, 4)
@@ -150,8 +128,8 @@ def test_same_seed_same_results_other_seed_others(corpus):
 def test_what_it_was_told_it_remembers(corpus, monkeypatch, tmp_path, schedule, identifier):
     config = TrainingConfig(schedule=schedule, trainable="full", lr=5e-3, batch_size=16, memorize_epochs=10, retrieve_epochs=25)
     kept = []
-    monkeypatch.setattr(pipeline, "write_results", lambda out, retriever, results: kept.append(retriever))
-    results = run(corpus, preset(config), identifier=identifier, progress=quiet, out=tmp_path)
+    monkeypatch.setattr(run_folder, "write_results", lambda out, retriever, results: kept.append(retriever))
+    results = run(corpus, preset(config), RunConfig(identifier=identifier, out=tmp_path), progress=quiet)
     assert results["schedule"] == schedule
     assert set(results["losses"]) == ({"joint"} if schedule == "joint" else {"memorize", "retrieve"})
     *_, last = results["losses"].values()
@@ -178,8 +156,8 @@ def test_an_unfinished_write_leaves_no_results(tmp_path):
 def test_peak_memory_is_in_gib_on_linux_and_macos(monkeypatch):
     resource = pytest.importorskip("resource")
     monkeypatch.setattr(resource, "getrusage", lambda who: SimpleNamespace(ru_maxrss=3 * 2**20))
-    monkeypatch.setattr(pipeline.sys, "platform", "linux")
+    monkeypatch.setattr(sys, "platform", "linux")
     assert peak_memory_gb() == 3.0
     monkeypatch.setattr(resource, "getrusage", lambda who: SimpleNamespace(ru_maxrss=3 * 2**30))
-    monkeypatch.setattr(pipeline.sys, "platform", "darwin")
+    monkeypatch.setattr(sys, "platform", "darwin")
     assert peak_memory_gb() == 3.0

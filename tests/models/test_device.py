@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from gcr_tutorial.config import PRESETS, TrainingConfig, get_preset
+from gcr_tutorial.data.corpus import ImageCaptionCorpus
 from gcr_tutorial.experiments import pipeline
+from gcr_tutorial.experiments.machine import on_this_machine
 from gcr_tutorial.models import device as hardware
 
 T4, A100, H100 = (7, 5), (8, 0), (9, 0)
@@ -58,7 +60,7 @@ def test_what_is_asked_for_is_given_but_never_bf16_on_a_t4(machine):
 )
 def test_every_preset_fits_its_machine(machine, name, capability, device, dtype, precision):
     machine(capability)
-    assert pipeline.on_this_machine(get_preset(name)) == (
+    assert on_this_machine(get_preset(name)) == (
         torch.device(device),
         dtype,
         replace(get_preset(name), training=replace(get_preset(name).training, mixed_precision=precision)),
@@ -67,7 +69,7 @@ def test_every_preset_fits_its_machine(machine, name, capability, device, dtype,
 
 def test_weights_that_are_trained_whole_stay_float32(machine):
     machine(T4)
-    device, dtype, preset = pipeline.on_this_machine(replace(get_preset("colab"), training=TrainingConfig(trainable="full")))
+    device, dtype, preset = on_this_machine(replace(get_preset("colab"), training=TrainingConfig(trainable="full")))
     assert (dtype, preset.training.mixed_precision) == (torch.float32, "fp16")
 
 
@@ -79,7 +81,7 @@ def test_a_run_loads_what_the_preset_says(monkeypatch):
         raise FileNotFoundError("far enough")
 
     monkeypatch.setattr(pipeline, "load_backbone", load)
-    corpus = pipeline.ImageCaptionCorpus.from_picturebook(2, 0, 2)
+    corpus = ImageCaptionCorpus.from_picturebook(2, 0, 2)
     preset = replace(get_preset("paper"), dtype="bfloat16")
     with pytest.raises(FileNotFoundError, match="far enough"):
         pipeline.run(corpus, preset, progress=lambda line: None)

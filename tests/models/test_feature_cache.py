@@ -12,6 +12,7 @@ from PIL import Image
 from tiny_backbone import tiny_backbone
 from tiny_data import data_folder
 
+from gcr_tutorial.config import Preset, TrainingConfig
 from gcr_tutorial.data.corpus import ImageCaptionCorpus
 from gcr_tutorial.experiments import pipeline
 from gcr_tutorial.models import feature_cache
@@ -332,7 +333,7 @@ def test_the_pipeline_uses_it(monkeypatch, tmp_path):
         )
 
     monkeypatch.setattr(Backbone, "__init__", watched)
-    preset = pipeline.Preset(
+    preset = Preset(
         "tiny",
         "backbones/tiny-vlm",
         "backbones/tiny-clip",
@@ -342,7 +343,7 @@ def test_the_pipeline_uses_it(monkeypatch, tmp_path):
         3,
         pseudo_queries=2,
         pseudo_samples=2,
-        training=pipeline.Preset.__dataclass_fields__["training"].default_factory(),
+        training=TrainingConfig(),
     )
     corpus, results = ImageCaptionCorpus.from_picturebook(4, 0, 3), []
     for _ in range(2):

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from tiny_data import TEST, TRAIN, finished_run, own_copy, photographs, scratch
 
-from gcr_tutorial.config import TrainingConfig, get_preset
+from gcr_tutorial.config import RunConfig, TrainingConfig, get_preset
 from gcr_tutorial.data.corpus import ImageCaptionCorpus
 from gcr_tutorial.experiments.pipeline import run
 from gcr_tutorial.retrieval import retriever as module
@@ -104,7 +104,7 @@ def test_what_was_trained_is_what_was_saved(monkeypatch):
     monkeypatch.setattr(GenerativeRetriever, "save_pretrained", lambda self, where: kept.append(self) or original(self, where))
     corpus = ImageCaptionCorpus.from_picturebook(4, 0, 3)
     preset = replace(get_preset("tiny"), training=TrainingConfig(memorize_epochs=2, retrieve_epochs=2), pseudo_queries=2)
-    run(corpus, preset, out=scratch() / "saved", progress=lambda line: None)
+    run(corpus, preset, RunConfig(out=scratch() / "saved"), progress=lambda line: None)
     loaded = GenerativeRetriever.from_pretrained(scratch() / "saved" / "retriever")
     assert loaded.rank(QUERIES, 3) == kept[0].rank(QUERIES, 3)
 

@@ -195,7 +195,7 @@ def test_out_of_memory_elsewhere_is_one_sentence(straight, at_step, monkeypatch)
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "measure", fails)
+        patch.setattr(pipeline, "evaluate_rankings", fails)
         status, _, err = run()
     assert status == 2 and "CUDA out of memory" in one_sentence(err) and "--resume" in err
     assert_it_goes_on_from(24, straight)
