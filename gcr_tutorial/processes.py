@@ -1,9 +1,9 @@
-"""One run on many processes (`accelerate launch -m gcr_tutorial run ...`): who writes, who waits, who does which share.
+"""One run on many processes (`accelerate launch -m gcr_tutorial run ...`): who writes, who waits, and who does which share.
 
-Every function here does the plain thing where there is one process only. Training itself is synchronised by
-`accelerate`; what else the processes have to tell each other goes through a group of its own on the CPU (gloo), which
-waits for a day where training's own group gives up after minutes: the main process may draw or caption for long. A
-process that died is noticed at once by either, since its connections close.
+With one process every function here does the plain thing. With several they talk through accelerate's one process group
+(NCCL on GPUs, gloo on CPUs), which waits for a day instead of minutes: the main process may draw or caption for long while
+the others wait. A process that died does not take a day to notice: gloo sees its connections close, and `accelerate launch`
+ends the others.
 """
 
 from __future__ import annotations
@@ -16,38 +16,33 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from accelerate import PartialState
-
-_group: Any = None
+from accelerate.utils import gather_object
 
 
 def start() -> None:
     """Join the other processes, if a launcher (accelerate, torchrun) started more than one."""
-    global _group
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and _group is None:
-        PartialState(cpu=not torch.cuda.is_available())
-        _group = dist.new_group(backend="gloo", timeout=timedelta(days=1))
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(days=1))
 
 
 def stop() -> None:
-    """Leave the other processes, all work being done."""
-    global _group
-    if _group is not None:
-        _group = None
+    """Leave the other processes when all work is done."""
+    if count() > 1:
         dist.destroy_process_group()
 
 
 def count() -> int:
     """How many processes share this run."""
-    return 1 if _group is None else dist.get_world_size()
+    return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def rank() -> int:
     """The number of this process, from 0."""
-    return 0 if _group is None else dist.get_rank()
+    return dist.get_rank() if dist.is_initialized() else 0
 
 
 def is_main() -> bool:
-    """Whether this is the process that writes files and talks."""
+    """Whether this is the process that writes files and prints."""
     return rank() == 0
 
 
@@ -58,13 +53,13 @@ def print_main(line: str) -> None:
 
 
 def wait() -> None:
-    """Go on when every process has come here."""
-    if _group is not None:
-        dist.barrier(group=_group)
+    """Wait until every process has come here."""
+    if count() > 1:
+        PartialState().wait_for_everyone()
 
 
 def main_first(work: Callable[[], Any]) -> Any:
-    """What `work` returns on each process; the main one goes first, so that the others find what it put on disk."""
+    """What `work` returns on each process; the main process goes first, so that the others find what it put on disk."""
     if not is_main():
         wait()
     result = work()
@@ -73,26 +68,18 @@ def main_first(work: Callable[[], Any]) -> Any:
     return result
 
 
+def gather(value: Any) -> list[Any]:
+    """The `value` of each process, in the order of their numbers, on all of them."""
+    return gather_object([value]) if count() > 1 else [value]
+
+
 def total(values: Sequence[float]) -> list[float]:
     """Each of `values` summed over the processes; the same answer on all of them."""
-    if _group is None:
-        return list(values)
-    sums = torch.tensor(values, dtype=torch.float64)
-    dist.all_reduce(sums, group=_group)
-    return sums.tolist()
-
-
-def gather(value: Any) -> list[Any]:
-    """The `value` of each process, by number, on all of them."""
-    if _group is None:
-        return [value]
-    values = [None] * count()
-    dist.all_gather_object(values, value, group=_group)
-    return values
+    return [sum(column) for column in zip(*gather(values))]
 
 
 def map_sharded(items: Sequence[Any], work: Callable[[Sequence[Any]], Sequence[Any]]) -> list[Any]:
-    """`work(items)`, one result an item in their order, each process working on every `count()`-th of them."""
+    """`work(items)`, one result an item in their order, where each process works on every `count()`-th of the items."""
     shares = gather(list(work(items[rank() :: count()])) if rank() < len(items) else [])
     results: list[Any] = [None] * len(items)
     for number, share in enumerate(shares):
@@ -102,4 +89,4 @@ def map_sharded(items: Sequence[Any], work: Callable[[Sequence[Any]], Sequence[A
 
 def is_peer_failure(error: BaseException) -> bool:
     """Whether `error` says that another process of this run died or does not answer."""
-    return _group is not None and (isinstance(error, dist.DistError) or "gloo" in str(error).lower())
+    return count() > 1 and (isinstance(error, dist.DistError) or "gloo" in str(error).lower())
