@@ -1,4 +1,4 @@
-"""The gradient of one batch, which may be too large for memory or shared by several processes."""
+"""Compute the gradient of one batch in parts that fit into memory, on all processes."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from gcr_tutorial.training.examples import Example
 
 
 class BatchGradient:
-    """Adds up the gradient of the mean loss over all target tokens of a batch, whichever way the batch is cut.
+    """The gradient of the mean loss over all completion tokens of a batch.
 
-    Each process computes its share of the examples, in `parts` parts one after the other. A part counts by its target
-    tokens, so neither the number of processes nor that of parts changes the result by more than rounding. Where memory
-    runs out the parts are halved and the batch is computed anew; with many processes that cannot be agreed upon any more,
-    and MemoryError says which option to change.
+    Each process computes its share of the examples, in `parts` parts one after the other. The mean loss of a part is
+    weighted by its number of completion tokens, so neither the number of processes nor that of parts changes the result by
+    more than rounding. Where memory runs out, the number of parts is doubled and the batch is computed again. Several
+    processes cannot agree on that any more, so there MemoryError says which option to change.
 
     Args:
-        model: takes the tensors of a part to its mean loss; as `accelerator.prepare` returned it.
-        to_tensors: examples to the arguments of `model` (see `collate`).
-        parts: to begin with; grows.
+        model: computes the mean loss of the tensors of a part; as `accelerator.prepare` returned it.
+        to_tensors: makes the arguments of `model` from examples (see `collate`).
+        parts: so many at first.
     """
 
     def __init__(
@@ -34,7 +34,8 @@ class BatchGradient:
         self.accelerator, self.model, self.to_tensors, self.parts = accelerator, model, to_tensors, parts
 
     def __call__(self, batch: Sequence[Example]) -> float:
-        """The mean loss of `batch`, the same on every process; the gradients are left in the parameters."""
+        """The mean loss of `batch`, the same on every process; the gradients are in the parameters afterwards. Raises
+        MemoryError where not even one example fits into memory."""
         while True:
             try:
                 return self._add_up(batch)
@@ -52,15 +53,16 @@ class BatchGradient:
             )
 
     def _add_up(self, batch: Sequence[Example]) -> float:
+        """The same, once, with the parts that there are now."""
         many, tokens, loss = processes.count(), sum(len(example.completion_ids) for example in batch), 0.0
         for number in range(self.parts):
             part = batch[number * many + processes.rank() :: many * self.parts]
-            share = sum(len(example.completion_ids) for example in part) / tokens  # 0 for a process that has nothing left
+            share = sum(len(example.completion_ids) for example in part) / tokens  # 0 where a process has no example left
             last = number == self.parts - 1
             with nullcontext() if last else self.accelerator.no_sync(self.model):
                 with self.accelerator.autocast():
                     part_loss = self.model(**self.to_tensors(part or batch[:1])) * share
-                self.accelerator.backward(part_loss * many)  # many: the processes' gradients are averaged
+                self.accelerator.backward(part_loss * many)  # times `many`, because the processes' gradients are averaged
             loss += part_loss.item()
         return processes.total([loss])[0]
 

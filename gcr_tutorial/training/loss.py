@@ -1,4 +1,4 @@
-"""The loss: cross-entropy on the tokens of the completion only."""
+"""The loss: cross-entropy of the completion tokens (GRACE, Li et al., ACL 2024, equations of section 3.3)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from gcr_tutorial.training.prefix_cache import inputs_with_prefix_cache
 
 
 class CompletionLoss(nn.Module):
-    """Cross-entropy of target tokens given the prompt: the whole forward pass, so that it can be wrapped (DDP)."""
+    """The mean cross-entropy of the completion tokens given the prompt. It is a module with the whole forward pass in it, so
+    that DDP and FSDP can wrap it."""
 
     def __init__(self, backbone: Backbone, label_smoothing: float = 0.0) -> None:
         super().__init__()
@@ -25,7 +26,7 @@ class CompletionLoss(nn.Module):
         features: torch.Tensor | None = None,
         image_rows: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Mean loss over the target tokens: input_ids (B, L) padded on the left, labels (B, T) aligned on the right."""
+        """The mean loss in nats over the completion tokens of a batch; arguments as `collate` returns them."""
         logits = self.logits(input_ids, attention_mask, labels.shape[1], features, image_rows)  # (B, T, V)
         return nn.functional.cross_entropy(
             logits.flatten(0, 1).float(), labels.flatten(), label_smoothing=self.label_smoothing
@@ -39,8 +40,8 @@ class CompletionLoss(nn.Module):
         features: torch.Tensor | None = None,
         image_rows: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Logits (B, width, V) at the last `width` positions of input_ids (B, L): targets end every row, so the head is
-        needed nowhere else."""
+        """Logits (B, width, V) at the last `width` positions of input_ids (B, L). A completion ends every row, so the output
+        head is computed at these positions only."""
         if features is None:
             inputs = inputs_with_prefix_cache(self.backbone, input_ids, attention_mask, width)
         else:

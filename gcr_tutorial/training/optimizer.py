@@ -1,4 +1,4 @@
-"""Learning rates, and the gradient of a batch that may be too large for memory or shared by many processes."""
+"""What the optimizer trains and at which learning rate, and the accelerator that runs it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedType
 from torch import nn
 
+from gcr_tutorial import processes
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.training import sharding
 
 
 def parameter_groups(model: nn.Module, lr: float, token_lr: float, weight_decay: float) -> list[dict[str, Any]]:
-    """The trainable parameters in three groups: matrices (decayed), vectors such as norms, and the embedding rows that
-    peft trains for new tokens (at `token_lr`); the latter two are not decayed. Raises ValueError if nothing trains."""
+    """The trainable parameters in three groups: matrices, vectors such as norms, and the embedding rows that peft trains for
+    new tokens (with the learning rate `token_lr`). Weight decay is on the matrices only. Raises ValueError if nothing
+    trains."""
     matrices, vectors, tokens = [], [], []
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
@@ -34,7 +38,8 @@ def parameter_groups(model: nn.Module, lr: float, token_lr: float, weight_decay:
 
 
 def warmup_cosine(warmup: float, total: int) -> Callable[[int], float]:
-    """Learning-rate factor of each optimizer step: up linearly over `warmup` (a share), then down a cosine to zero."""
+    """A function from the number of a step, from 0, to the factor of its learning rate: it rises linearly over `warmup`, a
+    share of the `total` steps, and then falls along a cosine to zero."""
     rising = max(1, round(warmup * total))
 
     def factor(step: int) -> float:
@@ -46,13 +51,17 @@ def warmup_cosine(warmup: float, total: int) -> Callable[[int], float]:
 
 
 def new_accelerator(device: torch.device, mixed_precision: str) -> Accelerator:
-    """What spreads training over the processes of this run. Raises ValueError for DeepSpeed, and for split weights (FSDP) in
-    float16, whose gradients would have to be rescaled together."""
+    """The accelerator for one training: it spreads it over the processes of this run and sets the precision.
+
+    accelerate keeps precision and device for the whole process and refuses another one. A notebook may train twice, so what
+    it has kept is forgotten first; the group of several processes stays. Raises UserValueError for DeepSpeed, and for split
+    weights (FSDP) in float16, whose gradients would have to be rescaled together."""
+    AcceleratorState._reset_state(reset_partial_state=processes.count() == 1)
     accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=mixed_precision)
     if accelerator.distributed_type == DistributedType.DEEPSPEED:
-        raise ValueError(
+        raise UserValueError(
             "DeepSpeed is not supported: launch with data/accelerate/many_gpus.yaml, or fsdp.yaml to split the weights"
         )
     if sharding.fsdp_enabled() and mixed_precision == "fp16":
-        raise ValueError("split weights (FSDP) train in bf16 or float32, not in fp16: add --mixed-precision bf16, or no")
+        raise UserValueError("split weights (FSDP) train in bf16 or float32, not in fp16: add --mixed-precision bf16, or no")
     return accelerator
