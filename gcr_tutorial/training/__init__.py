@@ -12,7 +12,7 @@ __getattr__, __dir__, __all__ = exports(
         "batches": "length_bucketed_batches collate",
         "loss": "CompletionLoss",
         "loop": "History train",
-        "fine_tuning": "fine_tune retrieve_epochs",
+        "fine_tuning": "fine_tune training_of check_rows retrieve_epochs",
         "optimizer": "parameter_groups warmup_cosine new_accelerator",
         "gradient": "BatchGradient",
         "prefix_cache": "common_prefix_length inputs_with_prefix_cache",

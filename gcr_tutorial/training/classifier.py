@@ -17,10 +17,10 @@ from torch import nn
 
 from gcr_tutorial.config import CheckpointConfig, TrainingConfig
 from gcr_tutorial.models.backbone import Backbone
-from gcr_tutorial.models.lora import freeze, language_model, make_trainable, merge_lora
+from gcr_tutorial.models.lora import language_model
 from gcr_tutorial.models.prompts import retrieve_prompts
 from gcr_tutorial.training.examples import Example
-from gcr_tutorial.training.fine_tuning import retrieve_epochs
+from gcr_tutorial.training.fine_tuning import check_rows, retrieve_epochs, training_of
 from gcr_tutorial.training.loop import History, train
 
 
@@ -110,9 +110,7 @@ def fine_tune_classifier(
             "the classifier learns from captions and pseudo-queries, and there are none: raise "
             "--pseudo-queries, or choose another identifier kind"
         )
-    bad = [row for _, row in queries if not 0 <= row < len(embeddings)]
-    if bad:
-        raise ValueError(f"queries name rows {sorted(set(bad))[:5]}, but there are {len(embeddings)} images")
+    check_rows(queries, len(embeddings))
     prompts = retrieve_prompts(backbone, [text for text, _ in queries])
     examples = [Example(tuple(ids), (row,)) for ids, (_, row) in zip(prompts, queries, strict=True)]
     hidden = backbone.model.config.get_text_config().hidden_size
@@ -121,22 +119,21 @@ def fine_tune_classifier(
         classifier = ClipClassifier(hidden, embeddings).to(backbone.device)
     history, epochs = History(), retrieve_epochs(config, len(queries))
     if epochs:
-        make_trainable(backbone, config, seed=seed)
-        head, words = backbone.model.get_output_embeddings(), backbone.model.get_input_embeddings()
-        if head.weight is not words.weight:
-            head.requires_grad_(False)  # nothing is written: many processes would wait for its gradient
-        history.losses["retrieve"], history.seconds["retrieve"] = train(
-            backbone,
-            examples,
-            epochs=epochs,
-            config=config,
-            seed=seed,
-            callback=None if progress is None else lambda *at: progress("retrieve", *at),
-            checkpoint=checkpoint,
-            name="0_classifier",
-            loss_model=ClassifierLoss(backbone, classifier, config.label_smoothing),
-        )
-        (merge_lora if merge else freeze)(backbone)
+        with training_of(backbone, config, seed=seed, merge=merge):
+            output, embedding = backbone.model.get_output_embeddings(), backbone.model.get_input_embeddings()
+            if output.weight is not embedding.weight:
+                output.requires_grad_(False)  # no token is predicted, and several processes would wait for its gradient
+            history.losses["retrieve"], history.seconds["retrieve"] = train(
+                backbone,
+                examples,
+                epochs=epochs,
+                config=config,
+                seed=seed,
+                callback=None if progress is None else lambda *at: progress("retrieve", *at),
+                checkpoint=checkpoint,
+                name="0_classifier",
+                loss_model=ClassifierLoss(backbone, classifier, config.label_smoothing),
+            )
     return classifier.requires_grad_(False).eval(), history
 
 

@@ -77,7 +77,8 @@ def training_of(
     """Inside the block `backbone` is trainable (see `make_trainable`); afterwards it is frozen, and with `merge` without an
     adapter. An error or an interruption inside leaves the model with the weights from before and without an adapter.
 
-    For that a second copy of the weights is kept in the CPU's memory where all of them train.
+    For that a second copy of the weights is kept in the CPU's memory where all of them train. With FSDP there is none, and
+    the weights left are those after the last complete stage.
     """
     source, before = (backbone.source, backbone.revision), {}
     try:

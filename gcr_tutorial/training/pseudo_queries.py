@@ -14,9 +14,9 @@ import torch
 from gcr_tutorial.config import CheckpointConfig, TrainingConfig
 from gcr_tutorial.models.backbone import Backbone
 from gcr_tutorial.models.features import model_inputs, next_position
-from gcr_tutorial.models.lora import make_trainable, merge_lora
 from gcr_tutorial.models.prompts import CAPTION_INSTRUCTION, prompt_ids
 from gcr_tutorial.training.examples import caption_examples
+from gcr_tutorial.training.fine_tuning import training_of
 from gcr_tutorial.training.loop import History, train
 
 
@@ -40,19 +40,18 @@ def fine_tune_captioner(
     if not captions or not epochs:
         return history
     report = None if progress is None else (lambda *at: progress("caption", *at))
-    make_trainable(backbone, config, seed=seed)
-    history.losses["caption"], history.seconds["caption"] = train(
-        backbone,
-        caption_examples(backbone, captions),
-        epochs=epochs,
-        config=config,
-        features=features,
-        seed=seed,
-        callback=report,
-        checkpoint=checkpoint,
-        name="caption",
-    )
-    merge_lora(backbone)
+    with training_of(backbone, config, seed=seed):
+        history.losses["caption"], history.seconds["caption"] = train(
+            backbone,
+            caption_examples(backbone, captions),
+            epochs=epochs,
+            config=config,
+            features=features,
+            seed=seed,
+            callback=report,
+            checkpoint=checkpoint,
+            name="caption",
+        )
     return history
 
 

@@ -1,4 +1,5 @@
 import copy
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from gcr_tutorial.models.features import merge_features
 from gcr_tutorial.models.lora import add_lora, find_untrained_tokens, merge_lora
 from gcr_tutorial.models.tokens import add_tokens
 from gcr_tutorial.training import fine_tuning
-from gcr_tutorial.training.batches import collate
+from gcr_tutorial.training.batches import collate, length_bucketed_batches
 from gcr_tutorial.training.examples import Example, caption_examples, memorize_examples, retrieve_examples, target_ids
 from gcr_tutorial.training.fine_tuning import _stages, fine_tune
 from gcr_tutorial.training.loop import train
@@ -289,8 +290,31 @@ def test_a_small_collection_gets_more_epochs() -> None:
     queries = [("a red ball", 0), ("a blue kite", 1)] * 10
     for schedule, stage in (("sequential", "retrieve"), ("joint", "joint")):
         config = TrainingConfig(schedule=schedule, batch_size=4, memorize_epochs=1, retrieve_epochs=2, least_steps=25)
-        epochs = {name: count for name, _, count in _stages(backbone, targets, queries, config)}
-        assert epochs[stage] == 5  # 20 queries are 5 batches: 5 epochs make 25 steps
-        assert {name: count for name, _, count in _stages(backbone, targets, queries, replace(config, least_steps=0))}[
-            stage
-        ] == 2
+        for least, passes in ((25, 5), (0, 2)):  # 20 queries are 5 batches: 5 epochs make 25 steps
+            epochs = {
+                name: visited for name, _, visited in _stages(backbone, targets, queries, replace(config, least_steps=least))
+            }
+            assert len(epochs[stage]) == passes
+
+
+@pytest.mark.parametrize("least_steps", [0, 40])
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_both_schedules_visit_every_query_and_every_image_equally_often(least_steps, share):
+    """Also where there are many more passes than `retrieve_epochs`, or fewer images a pass than there are."""
+    backbone, targets = tiny_backbone(), [[300 + row, 1] for row in range(7)]
+    queries = [(text, row % 7) for row, text in enumerate(captions(20))]
+    visits = {}
+    for schedule in ("sequential", "joint"):
+        config = TrainingConfig(
+            schedule=schedule, memorize_epochs=6, retrieve_epochs=4, least_steps=least_steps, batch_size=4, memorize_share=share
+        )
+        counts = visits[schedule] = Counter()
+        for _, examples, epochs in _stages(backbone, targets, queries, config):
+            for batch in length_bucketed_batches([len(example) for example in examples], config.batch_size, epochs, 0):
+                counts.update(examples[i] for i in batch)
+    passes = 8 if least_steps else 4
+    images = [[counts[example] for example in memorize_examples(backbone, targets)] for counts in visits.values()]
+    asked = [[counts[example] for example in retrieve_examples(backbone, queries, targets)] for counts in visits.values()]
+    assert asked[0] == asked[1] == [passes] * 20
+    assert images[0] == images[1]
+    assert sum(images[0]) == 6 * 7 + passes * round(share * 20) and max(images[0]) - min(images[0]) <= 1
