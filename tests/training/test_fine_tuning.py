@@ -12,6 +12,7 @@ from gcr_tutorial.models.lora import add_lora, find_untrained_tokens, merge_lora
 from gcr_tutorial.models.tokens import add_tokens
 from gcr_tutorial.training import fine_tuning
 from gcr_tutorial.training.batches import collate, length_bucketed_batches
+from gcr_tutorial.training.checkpoints import load_checkpoint
 from gcr_tutorial.training.examples import Example, caption_examples, memorize_examples, retrieve_examples, target_ids
 from gcr_tutorial.training.fine_tuning import _stages, fine_tune
 from gcr_tutorial.training.loop import train
@@ -318,3 +319,58 @@ def test_both_schedules_visit_every_query_and_every_image_equally_often(least_st
     assert asked[0] == asked[1] == [passes] * 20
     assert images[0] == images[1]
     assert sum(images[0]) == 6 * 7 + passes * round(share * 20) and max(images[0]) - min(images[0]) <= 1
+
+
+@pytest.mark.parametrize("trainable", ["lora", "full"])
+@pytest.mark.parametrize("stop_at", [("memorize", 2), ("retrieve", 3)])
+def test_fine_tune_stopped_in_a_notebook_can_be_called_again(task, trainable, stop_at):
+    """The model is the one from before: no adapter is on, no weight has changed, and the same call gives the same result."""
+    backbone, targets, queries, features = task
+    backbone.source, backbone.revision = "somewhere", "main"
+    config = replace(SHORT, trainable=trainable)
+    before, unharmed = copy.deepcopy(backbone.model.state_dict()), copy.deepcopy(backbone)
+
+    def stop(stage, step, total, loss):
+        if (stage, step) == stop_at:
+            raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            fine_tune(backbone, targets, queries, features=features, config=config, progress=stop)
+        assert (backbone.source, backbone.revision) == ("somewhere", "main")
+        assert type(backbone.model) is type(unharmed.model) and not backbone.model.training
+        after = backbone.model.state_dict()
+        assert after.keys() == before.keys() and all(torch.equal(after[name], before[name]) for name in before)
+        assert not any(parameter.requires_grad for parameter in backbone.model.parameters())
+    again = fine_tune(backbone, targets, queries, features=features, config=config)
+    straight = fine_tune(unharmed, targets, queries, features=features, config=config)
+    assert again.losses == straight.losses
+    assert all(map(torch.equal, backbone.model.state_dict().values(), unharmed.model.state_dict().values()))
+
+
+def test_a_second_precision_in_one_process_works(task):
+    """accelerate keeps the first one, and refuses another."""
+    backbone, targets, queries, features = task
+    losses = [
+        fine_tune(
+            copy.deepcopy(backbone), targets, queries, features=features, config=replace(SHORT, mixed_precision=precision)
+        )
+        for precision in ("no", "bf16", "no")
+    ]
+    assert losses[0].losses == losses[2].losses != losses[1].losses
+    assert losses[1].losses["retrieve"] == pytest.approx(losses[0].losses["retrieve"], abs=0.5)
+
+
+def test_weights_that_the_last_step_spoils_are_noticed(task, tmp_path):
+    """No loss follows the last step, so only a look at the weights can tell."""
+    backbone, targets, queries, features = task
+
+    def spoil(stage, step, total, loss):
+        if (stage, step) == ("retrieve", total):
+            next(weight for weight in backbone.model.parameters() if weight.requires_grad).data[0] = torch.inf
+
+    for checkpoint in (CheckpointConfig(), CheckpointConfig(tmp_path, steps=1)):
+        with pytest.raises(FloatingPointError, match="step 6 made the weight .* infinite or NaN: .*--lr") as error:
+            fine_tune(backbone, targets, queries, features=features, config=SHORT, progress=spoil, checkpoint=checkpoint)
+    assert f"the state after step 5 is in {tmp_path / '1_retrieve'}" in str(error.value)
+    assert len(load_checkpoint(tmp_path / "1_retrieve")["losses"]) == 5
