@@ -119,12 +119,15 @@ class Preset:
     clusters: int = 8  # of k-means at each level: the branching of structured identifiers (k in the paper)
     leaf_size: int = 8  # most images in a leaf of the tree of clusters (c in the paper)
     num_beams: int = 10  # beams of the constrained search
+    max_query_tokens: int = 64  # a longer query or caption is cut to so many tokens, in training and in search alike
+    max_identifier_tokens: int = 40
+    """a longer caption is cut to so many tokens before it becomes a semantic identifier"""
     training: TrainingConfig = field(default_factory=TrainingConfig)  # how memorize and retrieve are trained
 
     def __post_init__(self) -> None:
         zero, one = (
             ("pseudo_queries", "pseudo_samples", "caption_epochs"),
-            ("image_size", "feature_batch", "leaf_size", "num_beams"),
+            ("image_size", "feature_batch", "leaf_size", "num_beams", "max_query_tokens", "max_identifier_tokens"),
         )
         check_fields(self, clusters=2, **dict.fromkeys(zero, 0), **dict.fromkeys(one, 1))
 

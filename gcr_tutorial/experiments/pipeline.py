@@ -30,6 +30,7 @@ from gcr_tutorial.models.backbone import Backbone
 from gcr_tutorial.models.clip import Clip, embed_images, embed_texts, load_clip
 from gcr_tutorial.models.feature_cache import cached_features
 from gcr_tutorial.models.loading import load_backbone
+from gcr_tutorial.models.prompts import shorten_queries
 from gcr_tutorial.models.tokens import add_tokens
 from gcr_tutorial.progress import Progress
 from gcr_tutorial.retrieval.bm25 import bm25_rankings
@@ -67,12 +68,11 @@ def run(
 
 def _memorize_and_measure(corpus: ImageCaptionCorpus, preset: Preset, config: RunConfig, stages: Stages) -> dict[str, Any]:
     """The method, stage by stage."""
-    task = make_task(corpus, config.protocol, config.seed)
-    method = Method.load(corpus, task, preset, config, stages)
+    method = Method.load(corpus, make_task(corpus, config.protocol, config.seed), preset, config, stages)
     stages.begin()
     features, embeddings = method.encode_images()
     pseudo = method.write_pseudo_queries(features, embeddings)
-    queries = training_queries(task, pseudo)
+    queries = training_queries(method.task, pseudo)
     identifiers = method.make_identifiers(embeddings, queries)
     retriever, history = method.memorize_and_retrieve(identifiers, features, embeddings, queries)
     rankings = method.answer_queries(retriever, queries)
@@ -105,6 +105,8 @@ class Method:
         backbone = stages(
             "load backbone", lambda: load_backbone(preset.backbone_path, device, dtype, preset.revision, preset.image_size)
         )
+        backbone.max_query_tokens = preset.max_query_tokens
+        task = shorten_queries(backbone, task)
         clip = stages("load CLIP", lambda: load_clip(preset.clip_path, str(device)))
         return cls(corpus, task, preset, config, stages, backbone, clip, settings)
 
@@ -168,6 +170,8 @@ class Method:
                 tokenizer=self.backbone.tokenizer,
                 texts=texts_by_row(queries, len(self.task.memorize)),
                 avoid=[query.text for query in self.task.eval_queries],
+                answer_start=self.backbone.answer_format[0],
+                max_tokens=self.preset.max_identifier_tokens,
             ),
         )
         add_tokens(self.backbone, identifiers.new_tokens, self.config.seed)

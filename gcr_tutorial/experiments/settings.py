@@ -19,6 +19,8 @@ from gcr_tutorial.training.checkpoints import differences
 
 FREE = ("preset.recipe.accumulation",)  # options that change how a result is computed, but not what the result is
 
+LATER = {"max_query_tokens": 64, "max_identifier_tokens": 40}  # settings that older files lack, as they were then
+
 
 def settings_of(corpus: ImageCaptionCorpus, preset: Preset, config: RunConfig) -> dict[str, Any]:
     """The settings of a run as JSON values: two runs with equal settings, on one machine and with the same code, give the
@@ -51,6 +53,8 @@ def weights_crc32(folder: str | Path) -> int | None:
 
 def differing(saved: Any, wanted: dict[str, Any]) -> list[str]:
     """One line for each setting that differs and that the result depends on (see `differences`)."""
+    if isinstance(saved, dict) and isinstance(saved.get("preset"), dict):
+        saved = {**saved, "preset": {**LATER, **saved["preset"]}}
     return [line for line in differences(saved, wanted) if not line.startswith(FREE)]
 
 

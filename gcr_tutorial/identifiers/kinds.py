@@ -20,9 +20,11 @@ from typing import Any
 
 import numpy as np
 
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.identifiers.clustering import cluster_paths
 from gcr_tutorial.identifiers.identifiers import IDENTIFIER_KINDS, Identifiers
 from gcr_tutorial.identifiers.residual import residual_codes
+from gcr_tutorial.models.tokenization import encode_text, shorten_texts
 
 
 def make_identifiers(
@@ -36,6 +38,8 @@ def make_identifiers(
     tokenizer: Any = None,
     texts: Sequence[Sequence[str]] | None = None,
     avoid: Collection[str] = (),
+    answer_start: str | None = None,
+    max_tokens: int = 40,
 ) -> Identifiers:
     """Identifiers for the images `image_ids`; the same arguments give the same identifiers.
 
@@ -49,14 +53,18 @@ def make_identifiers(
         tokenizer: the model's, needed by "numeric", "string" and "semantic".
         texts: for each image the captions or pseudo-queries that may name it, best first; needed by "semantic".
         avoid: texts that may not name an image ("semantic"): the queries of the evaluation.
+        answer_start: what the chat template puts before an answer, `backbone.answer_format[0]`; needed by "semantic", whose
+            identifiers are tokenised like the captions that the model has learned to write.
+        max_tokens: a longer text is cut before it names an image ("semantic"). A number that tells equal texts apart may
+            follow.
     """
     image_ids = tuple(map(str, image_ids))
     n = len(image_ids)
     if kind in ("structured", "residual") and (embeddings is None or len(embeddings) != n):
         given = "none" if embeddings is None else len(embeddings)
-        raise ValueError(f"{kind} identifiers of {n} images need as many embeddings, got {given}")
+        raise UserValueError(f"{kind} identifiers of {n} images need as many embeddings, got {given}")
     if kind in ("numeric", "string", "semantic") and tokenizer is None:
-        raise ValueError(f"{kind} identifiers are written in the tokenizer's own tokens: pass tokenizer=")
+        raise UserValueError(f"{kind} identifiers are written in the tokenizer's own tokens: pass tokenizer=")
     if kind == "atomic":
         return _of_new_tokens(kind, image_ids, [(i,) for i in range(n)], "<img_{code}>")
     if kind == "structured":
@@ -68,11 +76,13 @@ def make_identifiers(
     elif kind == "string":
         codes = [_tokens(tokenizer, str(i)) for i in range(n)]
     elif kind == "semantic":
-        codes = _caption_codes(n, texts, avoid, tokenizer)
+        if answer_start is None:
+            raise UserValueError("semantic identifiers start as answers do: pass answer_start=backbone.answer_format[0]")
+        codes = _caption_codes(n, texts, avoid, tokenizer, answer_start, max_tokens)
     elif kind == "classifier":
         codes = [()] * n
     else:
-        raise ValueError(f"unknown identifier kind {kind!r}: choose one of {', '.join(IDENTIFIER_KINDS)}")
+        raise UserValueError(f"unknown identifier kind {kind!r}: choose one of {', '.join(IDENTIFIER_KINDS)}")
     return Identifiers(kind, tuple(codes), image_ids, ())
 
 
@@ -87,26 +97,30 @@ def _of_new_tokens(kind: str, image_ids: tuple[str, ...], paths: Sequence[tuple[
 def _digit_codes(n: int, tokenizer: Any) -> list[tuple[str, ...]]:
     missing = set("0123456789") - tokenizer.get_vocab().keys()
     if missing:
-        raise ValueError(f"the tokenizer has no token for the digit {min(missing)!r}: choose identifier kind 'string'")
+        raise UserValueError(f"the tokenizer has no token for the digit {min(missing)!r}: choose identifier kind 'string'")
     return [tuple(str(i)) for i in range(n)]
 
 
 def _caption_codes(
-    n: int, texts: Sequence[Sequence[str]] | None, avoid: Collection[str], tokenizer: Any
+    n: int, texts: Sequence[Sequence[str]] | None, avoid: Collection[str], tokenizer: Any, answer_start: str, max_tokens: int
 ) -> list[tuple[str, ...]]:
     """For each image the tokens of the first of its texts that is neither taken nor to be avoided; failing that, of the
     first with a number at its end ("A dog runs. 2"). An image without texts is called "Picture", with a number."""
     if texts is None or len(texts) != n:
         given = "none" if texts is None else len(texts)
-        raise ValueError(f"semantic identifiers of {n} images need captions or pseudo-queries for each, got {given}")
+        raise UserValueError(f"semantic identifiers of {n} images need captions or pseudo-queries for each, got {given}")
     barred = {_words(text) for text in avoid}
     special = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
+    short = iter(
+        shorten_texts(tokenizer, [text for own in texts for text in own], max_tokens, "captions that may name an image")
+    )
     numbers: Counter[str] = Counter()  # how often a text has been given a number
     taken: dict[tuple[str, ...], None] = {}  # in order
     for own in texts:
-        own = [text.strip() for text in own if _words(text) and special.isdisjoint(_tokens(tokenizer, text))]
+        own = [next(short) for _ in own]
+        own = [text for text in own if _words(text) and special.isdisjoint(_tokens(tokenizer, text))]
         for text in _candidates(own, numbers):
-            tokens = _tokens(tokenizer, " " + text)  # as a caption is learned: the answer starts with a space
+            tokens = tuple(tokenizer.convert_ids_to_tokens(encode_text(tokenizer, [text], before=answer_start)[0]))
             if _words(text) not in barred and tokens not in taken:
                 taken[tokens] = None
                 break

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from gcr_tutorial.decoding import constrained_beam_search, left_pad
 from gcr_tutorial.files import new_folder, write_text
 from gcr_tutorial.identifiers import Identifiers
-from gcr_tutorial.models.backbone import Backbone
+from gcr_tutorial.models.backbone import MAX_QUERY_TOKENS, Backbone
 from gcr_tutorial.models.loading import load_backbone, save_backbone
 from gcr_tutorial.models.prompts import retrieve_prompts
 from gcr_tutorial.retrieval.reranking import DenseGallery
@@ -172,7 +172,13 @@ class GenerativeRetriever:
                 self.dense_gallery().save(aside / DENSE_FILE)
             if self.classifier is not None:
                 self.classifier.save(aside / CLASSIFIER_FILE)
-            facts = {"version": FORMAT_VERSION, "gallery": list(self.gallery), "num_beams": self.num_beams, "about": self.about}
+            facts = {
+                "version": FORMAT_VERSION,
+                "gallery": list(self.gallery),
+                "num_beams": self.num_beams,
+                "max_query_tokens": self.backbone.max_query_tokens,
+                "about": self.about,
+            }
             write_text(aside / "retriever.json", json.dumps(facts, indent=1))
 
     @classmethod
@@ -193,8 +199,10 @@ class GenerativeRetriever:
             if identifiers.kind == "classifier":
                 dense = DenseGallery.load(dense)
                 classifier = ClipClassifier.load(folder / CLASSIFIER_FILE, dense.embeddings).to(device)
+            backbone = load_backbone(folder / "backbone", device)
+            backbone.max_query_tokens = facts.get("max_query_tokens", MAX_QUERY_TOKENS)
             return cls(
-                load_backbone(folder / "backbone", device),
+                backbone,
                 identifiers,
                 tuple(facts["gallery"]),
                 facts["num_beams"],

@@ -13,7 +13,9 @@ from tiny_backbone import WORDS, captions, tiny_backbone
 
 from gcr_tutorial.identifiers import IDENTIFIER_KINDS, Identifiers, make_identifiers, residual_codes
 from gcr_tutorial.models.prompts import RETRIEVE_INSTRUCTION, prompt_text, retrieve_prompts
+from gcr_tutorial.models.tokens import add_tokens
 from gcr_tutorial.pretraining.tiny_vlm import END_OF_UTTERANCE as END
+from gcr_tutorial.training.examples import caption_examples
 from gcr_tutorial.trie import TrieIndex
 
 GENERATIVE = [kind for kind in IDENTIFIER_KINDS if kind != "classifier"]
@@ -64,7 +66,16 @@ def test_every_kind_is_unique_stable_and_the_same_after_json(kind, gallery, clus
 
     def make():
         return make_identifiers(
-            kind, names(len(points)), points, clusters, leaf_size, seed, tokenizer=tokenizer(), texts=texts, avoid=avoid
+            kind,
+            names(len(points)),
+            points,
+            clusters,
+            leaf_size,
+            seed,
+            tokenizer=tokenizer(),
+            texts=texts,
+            avoid=avoid,
+            answer_start=" ",
         )
 
     identifiers = make()
@@ -89,7 +100,9 @@ def _tuples(value):
 @pytest.mark.parametrize("kind", IDENTIFIER_KINDS)
 def test_files_bring_every_kind_back(kind, tmp_path):
     points = np.random.default_rng(0).normal(size=(12, 4))
-    identifiers = make_identifiers(kind, ["ä.jpg", *names(11)], points, tokenizer=tokenizer(), texts=[["A dog."]] * 12)
+    identifiers = make_identifiers(
+        kind, ["ä.jpg", *names(11)], points, tokenizer=tokenizer(), texts=[["A dog."]] * 12, answer_start=" "
+    )
     identifiers.save(tmp_path / "identifiers.json")
     assert Identifiers.load(tmp_path / "identifiers.json") == identifiers
 
@@ -106,7 +119,9 @@ def test_numbers_digit_by_digit_and_as_text():
 @pytest.mark.parametrize("kind", ["string", "semantic"])
 def test_the_tokens_are_those_that_the_text_has_after_the_prompt(kind):
     texts = [[text] for text in captions(30, seed=4)]
-    identifiers = make_identifiers(kind, names(30), tokenizer=tokenizer(), texts=texts)
+    identifiers = make_identifiers(
+        kind, names(30), tokenizer=tokenizer(), texts=texts, answer_start=backbone().answer_format[0]
+    )
     query = "a dog near the beach"
     [prompt] = retrieve_prompts(backbone(), [query])
     written = prompt_text(backbone(), RETRIEVE_INSTRUCTION.format(query=query), image=False)
@@ -127,11 +142,9 @@ def test_numeric_needs_a_token_for_each_digit():
         make_identifiers("numeric", names(3), tokenizer=Words())
 
 
-def semantic(texts, avoid=()):
-    return [
-        text.removeprefix(" ")
-        for text in texts_of(make_identifiers("semantic", names(len(texts)), tokenizer=tokenizer(), texts=texts, avoid=avoid))
-    ]
+def semantic(texts, avoid=(), **how):
+    how = {"tokenizer": tokenizer(), "answer_start": " ", "texts": texts, "avoid": avoid, **how}
+    return [text.removeprefix(" ") for text in texts_of(make_identifiers("semantic", names(len(texts)), **how))]
 
 
 def test_a_caption_names_one_image():
@@ -169,6 +182,36 @@ def test_a_caption_with_a_special_token_in_it_is_passed_over():
     assert END in special and len(special) == 7
     for token in special:
         assert semantic([[f"A dog {token} in the park.", "A dog."]]) == ["A dog."]
+
+
+def test_text_that_looks_like_a_new_token_is_text():
+    backbone = tiny_backbone()
+    add_tokens(backbone, ["<l0_4>"])
+    how = {"tokenizer": backbone.tokenizer, "answer_start": backbone.answer_format[0], "texts": [["A dog <l0_4> here."]]}
+    [code] = make_identifiers("semantic", names(1), **how).codes
+    assert "<l0_4>" not in code and backbone.tokenizer.convert_tokens_to_string(list(code)) == " A dog <l0_4> here."
+
+
+@pytest.mark.parametrize("start", ["", " ", "\n"])
+def test_an_identifier_starts_as_the_answers_that_are_trained(start):
+    """The start of an answer is taken from the chat template, also where that has no space before it."""
+    backbone = tiny_backbone()
+    backbone.__dict__["answer_format"] = (start, backbone.end_id)
+    [example] = caption_examples(backbone, [("A dog.", 0)])
+    how = {"tokenizer": backbone.tokenizer, "answer_start": backbone.answer_format[0], "texts": [["A dog."]]}
+    identifiers = make_identifiers("semantic", names(1), **how)
+    assert identifiers.token_ids(backbone.tokenizer, backbone.end_id) == [list(example.completion_ids)]
+
+
+def test_a_long_caption_is_cut_before_it_names_an_image():
+    long = "a red ball " * 900
+    with pytest.warns(UserWarning, match="2 of 3 captions that may name an image are longer than 9 tokens") as caught:
+        first, second = semantic([[long], [long, "A dog."]], avoid=["a dog"], max_tokens=9)
+    assert len(caught) == 1 and long.startswith(first) and second == f"{first} 2"
+    tokens = make_identifiers(
+        "semantic", names(1), tokenizer=tokenizer(), answer_start=" ", texts=[[long]], max_tokens=9
+    ).codes[0]
+    assert 6 <= len(tokens) <= 9
 
 
 def test_a_thousand_images_without_captions_take_no_time():
@@ -225,8 +268,9 @@ def test_identifiers_of_many_duplicates_are_valid_and_stable(kind):
         (dict(kind="numeric"), "numeric identifiers.*pass tokenizer="),
         (dict(kind="string"), "string identifiers.*pass tokenizer="),
         (dict(kind="semantic"), "semantic identifiers.*pass tokenizer="),
-        (dict(kind="semantic", tokenizer=True), "captions or pseudo-queries for each, got none"),
-        (dict(kind="semantic", tokenizer=True, texts=[["a"]]), "for each, got 1"),
+        (dict(kind="semantic", tokenizer=True), "answer_start=backbone.answer_format"),
+        (dict(kind="semantic", tokenizer=True, answer_start=""), "captions or pseudo-queries for each, got none"),
+        (dict(kind="semantic", tokenizer=True, answer_start="", texts=[["a"]]), "for each, got 1"),
         (dict(kind="magic"), "choose one of " + ", ".join(IDENTIFIER_KINDS)),
     ],
 )

@@ -85,7 +85,7 @@ def test_examples_hold_the_same_ids_as_search(backbone):
     assert [list(e.prompt_ids) for e in retrieve_examples(backbone, pairs, targets)] == retrieve_prompts(backbone, queries)
     control = set(backbone.tokenizer.get_added_vocab().values())
     for example, ids in zip(caption_examples(backbone, pairs), answer_ids(backbone, queries)):
-        assert list(example.target_ids) == [*ids, backbone.end_id] and control.isdisjoint(ids)
+        assert list(example.completion_ids) == [*ids, backbone.end_id] and control.isdisjoint(ids)
 
 
 def test_a_vocabulary_that_holds_control_tokens_as_words_spells_them_too():
