@@ -33,3 +33,17 @@ class UserImportError(UserError, ImportError):
 
 class UserFloatingPointError(UserError, FloatingPointError):
     """A loss or a score that is not a finite number."""
+
+
+class NonFiniteScoreError(UserFloatingPointError):
+    """A model's scores after one query are NaN or infinite, so no ranking can be made of them.
+
+    `query` is the number of the query in the batch, from 0; `text` is shown beside it where the words of the query are known.
+    """
+
+    def __init__(self, query: int, text: str | None = None) -> None:
+        self.query = query
+        super().__init__(
+            f"the model's scores for query {query}{'' if text is None else f' ({text!r})'} are NaN or infinite: load the model "
+            "in float32 or bfloat16, and if that does not help, train it again, because its weights are damaged"
+        )

@@ -1,4 +1,4 @@
-"""What a search costs, whatever the machine: how many tokens go through the language model."""
+"""How many tokens a search sends through the language model: its cost, independent of the machine."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 @contextmanager
 def counting_tokens(model: Any) -> Iterator[list[int]]:
-    """Inside the block, every pass through the model's decoder adds its number of tokens (rows x length, padding and
-    copies of beams included) to the list that this yields; sum it."""
+    """Inside the block, every pass through the model's decoder appends its number of tokens (batch size x length, with padding
+    and copies of beams) to the list that this yields; their sum is the cost."""
     passes: list[int] = []
 
     def note(module: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:

@@ -1,34 +1,32 @@
-"""The true top-k by best-first branch and bound over the trie: no beam that could lose the right prefix.
+"""The true top-k by best-first branch and bound over the trie, without a beam that could lose the right prefix.
 
 The score of a prefix is an upper bound of the score of every identifier below it, because log-probabilities are never
-positive. So the prefixes with the best scores are evaluated first, and once no open prefix scores above the k-th
-finished identifier, the finished ones are the true top-k, however few of the prefixes were looked at.
+positive. So the prefixes with the best scores are evaluated first. Once no open prefix scores above the k-th finished
+identifier, the finished identifiers are the true top-k, although few of the prefixes may have been evaluated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
-from gcr_tutorial.decoding.beam_search import check_sizes, token_trees
+from gcr_tutorial.decoding.inputs import Prompts, check_sizes, searching, token_trees
 from gcr_tutorial.decoding.scoring import ChildScorer
 from gcr_tutorial.decoding.selection import best_first, nth_best
-from gcr_tutorial.decoding.tree_attention import TokenTree, searching
+from gcr_tutorial.decoding.tree_attention import TokenTree
 from gcr_tutorial.trie import TrieIndex
 
 
 @dataclass(frozen=True)
 class ExactTopK:
-    """What `exact_top_k` found, one entry a query.
+    """What `exact_top_k` found; each list has one entry for each query.
 
     Attributes:
-        results: (position, log-probability in nats), best first.
-        evaluations: prefixes that went through the model, the empty one (the prompt) not counted.
-        proven: the results are the true top-k. False only where `max_evaluations` ended the search.
+        results: (row of the identifier, log-probability in nats), best first.
+        evaluations: how many prefixes went through the model, without the empty one (the prompt).
+        proven: whether the results are the true top-k; False only where `max_evaluations` ended the search.
     """
 
     results: list[list[tuple[int, float]]]
@@ -38,7 +36,7 @@ class ExactTopK:
 
 def exact_top_k(
     model: Any,
-    inputs: Mapping[str, torch.Tensor] | Sequence[Sequence[int]],
+    inputs: Prompts,
     trie: TrieIndex,
     k: int = 10,
     *,
@@ -48,43 +46,45 @@ def exact_top_k(
     normalize: str = "vocabulary",
     batch_size: int = 8,
 ) -> ExactTopK:
-    """The k identifiers in `trie` with the highest log-probability after each prompt, proven.
+    """The k identifiers in `trie` with the highest log-probability after each prompt, with the proof that no other is better.
 
-    Cheap where the model is sure (few prefixes can beat the k-th answer), dear where it is not: a model that spreads its
-    probability evenly makes it visit much of the trie, and beam search or `score_all_identifiers` is the better choice.
+    The cost grows with the entropy of the model's predictions. A model that is sure leaves few prefixes that could still beat
+    the k-th result; one that spreads its probability evenly makes the search visit much of the trie, and then beam search or
+    `score_all_identifiers` is the better choice.
 
     Args:
         model, inputs, trie, pad_id, normalize, batch_size: as for `constrained_beam_search`.
-        k: identifiers wanted a query; fewer come back only if the trie holds fewer.
-        expand: prefixes of a query evaluated in one pass. More mean fewer passes and some evaluations in vain.
-        max_evaluations: prefixes a query may cost (each keeps its keys and values in memory).
+        k: identifiers wanted for each query; fewer are returned only if the trie holds fewer.
+        expand: prefixes of a query evaluated in one pass. More of them mean fewer passes, and some needless evaluations.
+        max_evaluations: prefixes that may be evaluated for a query (each keeps its keys and values in memory).
 
     Raises:
-        ValueError: as `constrained_beam_search`.
+        ValueError, FloatingPointError: as `constrained_beam_search`.
     """
     check_sizes(k=k, expand=expand, max_evaluations=max_evaluations, batch_size=batch_size)
     found: dict[int, tuple[list[tuple[int, float]], int, bool]] = {}
     with searching(model) as model:
         scorer = ChildScorer(model, normalize)
         pad_id = trie.end_id if pad_id is None else pad_id
-        for places, tree in token_trees(model, inputs, pad_id=pad_id, batch_size=batch_size):
-            found.update(zip(places, _branch_and_bound(tree, trie, scorer, k, expand, max_evaluations)))
+        for tree in token_trees(model, inputs, pad_id=pad_id, batch_size=batch_size):
+            queries = tree.queries.tolist()  # before the search drops prompts from the tree
+            found.update(zip(queries, _branch_and_bound(tree, trie, scorer, k, expand, max_evaluations)))
     ordered = [found[i] for i in range(len(found))]
     return ExactTopK(*(list(column) for column in zip(*ordered)))
 
 
 def _branch_and_bound(tree: TokenTree, trie: TrieIndex, scorer: ChildScorer, k: int, expand: int, limit: int) -> list:
     """(results, evaluations, proven) of each prompt of `tree`."""
-    queries = tree.rows
-    row_of = np.arange(queries)  # row in the tree of each query that is still searched
+    queries, numbers = tree.n_prompts, tree.queries
+    prompt_of = np.arange(queries)  # number of each query's prompt in the tree, which drops queries that are done
     evaluations, proven = np.zeros(queries, dtype=np.int64), np.ones(queries, dtype=bool)
-    done = [np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)]  # query, position, score
+    done = [np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)]  # query, row, score
 
     def open_children(query, node, score, slot, hidden):
-        """Score all children of the evaluated prefixes; finished ones go to `done`, the others come back."""
+        """Score all children of evaluated prefixes. Those that end go to `done`, the others are returned."""
         nonlocal done
         owner, token, child = trie.children_of(node)
-        total = score[owner] + scorer(hidden, owner, token)
+        total = score[owner] + scorer(hidden, owner, token, numbers[query])
         ends = token == trie.end_id
         done = [np.concatenate(pair) for pair in zip(done, (query[owner[ends]], trie.rows_at(child[ends]), total[ends]))]
         order, rank = best_first(done[0], done[2])
@@ -93,25 +93,29 @@ def _branch_and_bound(tree: TokenTree, trie: TrieIndex, scorer: ChildScorer, k: 
         return [query[owner], child[on], token[on], total[on], slot[owner]]
 
     start = np.arange(queries)
-    front = open_children(start, 0 * start, np.zeros(queries), 0 * start - 1, tree.hidden)
+    front = open_children(start, 0 * start, np.zeros(queries), 0 * start - 1, tree.hidden)  # open prefixes
     while True:
+        # 1. Bound: drop prefixes that cannot beat the k-th finished identifier, and those of queries that cost too much.
         bar = nth_best(done[0], done[2], k, queries)
         query, score = front[0], front[3]
-        worth = score > bar[query]
-        spent = worth & (evaluations[query] >= limit)
+        can_win = score > bar[query]
+        spent = can_win & (evaluations[query] >= limit)
         proven[query[spent]] = False
-        front = [values[worth & ~spent] for values in front]
+        front = [values[can_win & ~spent] for values in front]
         if not len(front[0]):
             break
+        # 2. Take the best open prefixes of each query.
         order, rank = best_first(front[0], front[3])
         front = [values[order] for values in front]
         now, later = rank < expand, rank >= expand
         query, node, token, score, parent = (values[now] for values in front)
+        # 3. Drop the prompts of finished queries from the tree, once they are half of it.
         alive = np.unique(query)
-        if 2 * len(alive) <= tree.rows:  # most rows are idle: drop them
-            tree.keep_rows(row_of[alive])
-            row_of[alive] = np.arange(len(alive))
-        hidden, slot = tree.extend(row_of[query], token, parent)
+        if 2 * len(alive) <= tree.n_prompts:
+            tree.keep_prompts(prompt_of[alive])
+            prompt_of[alive] = np.arange(len(alive))
+        # 4. Branch: evaluate the chosen prefixes; their children are open now.
+        hidden, slot = tree.extend(prompt_of[query], token, parent)
         evaluations += np.bincount(query, minlength=queries)
         opened = open_children(query, node, score, slot, hidden)
         front = [np.concatenate([kept[later], new]) for kept, new in zip(front, opened)]

@@ -1,4 +1,4 @@
-"""The live prefixes of several queries as arrays: who is best of each."""
+"""The best of several queries' candidates, which lie in flat arrays."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 
 
 def best_first(query: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(order, rank): `order` sorts by query, then best score first; rank[i] is the place of order[i] in its query."""
+    """(order, rank): `order` sorts by query, then best score first; rank[i] is the rank of order[i] in its query, from 0."""
     order = np.lexsort((-score, query))
-    query, place = query[order], np.arange(len(order))
-    first = np.ones(len(order), dtype=bool)  # is it the best of its query?
+    query, index = query[order], np.arange(len(order))
+    first = np.ones(len(order), dtype=bool)  # whether it is the best of its query
     first[1:] = query[1:] != query[:-1]
-    return order, place - np.maximum.accumulate(np.where(first, place, 0))
+    return order, index - np.maximum.accumulate(np.where(first, index, 0))
 
 
 def nth_best(query: np.ndarray, score: np.ndarray, n: int, queries: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A beam search told step by step, for teaching (GRACE section 3.4): what lives, what it could become, what is dropped."""
+"""The steps of a beam search, for teaching (GRACE section 3.4): live prefixes, their children, and which of these are kept."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from gcr_tutorial.decoding.beam_search import Finished, Level, check_sizes, search, token_trees
+from gcr_tutorial.decoding.beam_search import Finished, Level, search
+from gcr_tutorial.decoding.inputs import check_sizes, searching, token_trees
 from gcr_tutorial.decoding.scoring import ChildScorer
-from gcr_tutorial.decoding.tree_attention import searching
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.trie import TrieIndex
 
 
@@ -25,7 +26,7 @@ class TracedChild:
         probability: of `token` after the prefix, under the full-vocabulary softmax (0 to 1).
         score: log-probability of the longer prefix, in nats.
         survives: it is among the beams of the next step, or its identifier is among the finished ones.
-        position: build position of the identifier that ends here (`token` is the end token), else None.
+        row: of the identifier that ends here (`token` is the end token) in what the trie was built from, else None.
     """
 
     token: int
@@ -33,13 +34,13 @@ class TracedChild:
     probability: float
     score: float
     survives: bool
-    position: int | None
+    row: int | None
 
 
 @dataclass(frozen=True)
 class TracedPrefix:
     """A live prefix: its tokens, trie node, log-probability in nats, children in token order, and the probability
-    that the model gives to tokens that lead out of the trie (`outside`, 0 to 1)."""
+    that the model gives to all tokens but these (`outside`, 0 to 1)."""
 
     tokens: tuple[int, ...]
     node: int
@@ -50,8 +51,8 @@ class TracedPrefix:
 
 @dataclass(frozen=True)
 class BeamStep:
-    """One step: the live prefixes, best first, and the (position, score) of all identifiers finished so far, best
-    first. At step t (from 0) every live prefix has t tokens; step 0 has one, the empty prefix at the root."""
+    """One step: the live prefixes, best first, and the (row, score) of all identifiers finished so far, best first. At step
+    t (from 0) every live prefix has t tokens; step 0 has one prefix, the empty one at the root."""
 
     prefixes: tuple[TracedPrefix, ...]
     finished: tuple[tuple[int, float], ...]
@@ -73,18 +74,18 @@ def beam_trace(
     *,
     normalize: str = "vocabulary",
 ) -> BeamTrace:
-    """The story of `constrained_beam_search` for one prompt (token ids, or inputs holding one query).
+    """The steps of `constrained_beam_search` for one prompt (token ids, or inputs that hold one query).
 
-    Every live prefix is evaluated, so that all children have probabilities; the search itself may skip some. Raises
-    ValueError as `constrained_beam_search` does, and for more than one query.
+    Every live prefix is evaluated, so that all children have probabilities; the search itself may leave some out. Raises
+    ValueError and FloatingPointError as `constrained_beam_search` does, and ValueError for more than one query.
     """
     check_sizes(num_beams=num_beams)
     steps: list[BeamStep] = []
     with searching(model) as model:
         inputs = prompt if isinstance(prompt, Mapping) else [prompt]
-        (places, tree), *more = token_trees(model, inputs, pad_id=trie.end_id, batch_size=1)
-        if len(places) > 1 or more:
-            raise ValueError("beam_trace tells the story of one query: give it one prompt")
+        tree, *more = token_trees(model, inputs, pad_id=trie.end_id, batch_size=1)
+        if tree.n_prompts > 1 or more:
+            raise UserValueError("beam_trace shows the steps of one query: give it one prompt")
         beams = min(num_beams, len(trie))
         finished = search(
             tree,
@@ -99,27 +100,28 @@ def beam_trace(
 
 
 def path_in(trace: BeamTrace, tokens: Sequence[int]) -> list[tuple[int, int, bool]]:
-    """What became of one identifier in a search: for each step that considered its next token (the place of its prefix
-    among all candidates of the step, 1 is best; how many candidates; was it kept). Ends where it was lost."""
+    """One identifier's way through a search. For each step that considered its next token: (the rank of its prefix among all
+    candidates of the step, from 1; how many candidates there were; whether it was kept). Ends where it was dropped."""
     path = []
     for at, step in enumerate(trace.steps):
         candidates = [((*prefix.tokens, child.token), child) for prefix in step.prefixes for child in prefix.children]
         candidates.sort(key=lambda candidate: -candidate[1].score)
-        places = {prefix: place for place, (prefix, _) in enumerate(candidates)}
-        if (prefix := tuple(tokens[: at + 1])) not in places or len(tokens) <= at:
+        ranks = {prefix: rank for rank, (prefix, _) in enumerate(candidates)}
+        if (prefix := tuple(tokens[: at + 1])) not in ranks or len(tokens) <= at:
             break
-        path.append((places[prefix] + 1, len(candidates), candidates[places[prefix]][1].survives))
+        path.append((ranks[prefix] + 1, len(candidates), candidates[ranks[prefix]][1].survives))
     return path
 
 
 def _pairs(finished: Finished) -> tuple[tuple[int, float], ...]:
-    return tuple((int(position), float(score)) for position, score in zip(finished.position, finished.score))
+    """(row, score) of the finished identifiers of one query."""
+    return tuple((int(row), float(score)) for row, score in zip(finished.row, finished.score))
 
 
 def _step(level: Level, trie: TrieIndex) -> BeamStep:
     """One level of the search as plain Python values."""
     live, probability = level.prefixes, np.exp(level.log_prob)
-    score, position = live.score[level.owner] + level.log_prob, trie.rows_at(level.node)
+    score, row = live.score[level.owner] + level.log_prob, trie.rows_at(level.node)
     children: list[list[TracedChild]] = [[] for _ in live.node]
     for e, owner in enumerate(level.owner):
         children[owner].append(
@@ -129,7 +131,7 @@ def _step(level: Level, trie: TrieIndex) -> BeamStep:
                 float(probability[e]),
                 float(score[e]),
                 bool(level.kept[e]),
-                int(position[e]) if position[e] >= 0 else None,
+                int(row[e]) if row[e] >= 0 else None,
             )
         )
     inside = np.bincount(level.owner, probability, minlength=len(live.node))

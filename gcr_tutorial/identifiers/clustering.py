@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from gcr_tutorial.errors import UserValueError
+
 CHUNK = 65_536  # points whose distances are computed at once
 
 
@@ -25,7 +27,7 @@ def cluster_paths(
     token says roughly the same thing under every parent; without it, numbers are in k-means order.
     """
     if clusters < 2 or leaf_size < 1:
-        raise ValueError(f"need clusters >= 2 and leaf_size >= 1, got {clusters} and {leaf_size}")
+        raise UserValueError(f"need clusters >= 2 and leaf_size >= 1, got {clusters} and {leaf_size}")
     points = normalized(embeddings)
     paths: list[list[int]] = [[] for _ in points]
     groups, solved = [np.arange(len(points))], 0
@@ -55,12 +57,12 @@ def normalized(embeddings: np.ndarray) -> np.ndarray:
     shape, for NaN and for infinity."""
     embeddings = np.asarray(embeddings)
     if embeddings.ndim != 2 or 0 in embeddings.shape:
-        raise ValueError(f"embeddings must be (N, D) and not empty, got shape {embeddings.shape}")
+        raise UserValueError(f"embeddings must be (N, D) and not empty, got shape {embeddings.shape}")
     points = np.empty(embeddings.shape, dtype=np.float32)
     for start in range(0, len(points), CHUNK):
         part = embeddings[start : start + CHUNK].astype(np.float32)
         if not np.isfinite(part).all():
-            raise ValueError(f"embeddings {start} to {start + len(part) - 1} hold NaN or infinity: embed these again")
+            raise UserValueError(f"embeddings {start} to {start + len(part) - 1} hold NaN or infinity: embed these again")
         points[start : start + CHUNK] = part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12)
     return points
 

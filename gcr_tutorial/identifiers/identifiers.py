@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from gcr_tutorial.errors import UserFileNotFoundError, UserValueError
 from gcr_tutorial.files import write_text
 
 IDENTIFIER_KINDS = ("atomic", "structured", "numeric", "string", "semantic", "residual", "classifier")
@@ -35,17 +36,17 @@ class Identifiers:
 
     def __post_init__(self) -> None:
         if len(self.codes) != len(self.image_ids) or not self.codes:
-            raise ValueError(f"{len(self.codes)} identifiers for {len(self.image_ids)} images: need one each")
+            raise UserValueError(f"{len(self.codes)} identifiers for {len(self.image_ids)} images: need one each")
         codes = () if self.kind == "classifier" else self.codes
         for name, values in (("image id", self.image_ids), ("new token", self.new_tokens), ("identifier", codes)):
             if len(set(values)) != len(values):
                 seen: set = set()
                 twice = next(v for v in values if v in seen or seen.add(v))
-                raise ValueError(f"the {name} {twice!r} occurs twice: every one must be unique")
+                raise UserValueError(f"the {name} {twice!r} occurs twice: every one must be unique")
         if not all(codes):
-            raise ValueError(f"image {self.image_ids[codes.index(())]!r} has an empty identifier")
+            raise UserValueError(f"image {self.image_ids[codes.index(())]!r} has an empty identifier")
         if self.kind == "classifier" and any(self.codes):
-            raise ValueError("classifier identifiers have no tokens: give every image an empty code")
+            raise UserValueError("classifier identifiers have no tokens: give every image an empty code")
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -62,18 +63,18 @@ class Identifiers:
         end token.
         """
         if self.kind == "classifier":
-            raise ValueError("classifier identifiers have no tokens: they are ranked by ClipClassifier, without a trie")
+            raise UserValueError("classifier identifiers have no tokens: they are ranked by ClipClassifier, without a trie")
         vocabulary = tokenizer.get_vocab()
         missing = {token for code in self.codes for token in code} - vocabulary.keys()
         if missing:
-            raise ValueError(
+            raise UserValueError(
                 f"the tokenizer lacks {len(missing)} identifier tokens, {min(missing)!r} for one: "
                 "add Identifiers.new_tokens to it and resize the model's embeddings first"
             )
         sequences = [[vocabulary[token] for token in code] + [end_id] for code in self.codes]
         for image_id, ids in zip(self.image_ids, sequences):
             if end_id in ids[:-1]:
-                raise ValueError(f"the identifier of image {image_id!r} contains the end token {end_id}")
+                raise UserValueError(f"the identifier of image {image_id!r} contains the end token {end_id}")
         return sequences
 
     def save(self, path: str | Path) -> None:
@@ -85,18 +86,18 @@ class Identifiers:
         """Read what `save` wrote. Raises FileNotFoundError, or ValueError for a damaged file."""
         path = Path(path)
         if not path.is_file():
-            raise FileNotFoundError(f"{path} is missing: make identifiers with make_identifiers and save them there")
+            raise UserFileNotFoundError(f"{path} is missing: make identifiers with make_identifiers and save them there")
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
             if stored["version"] != FORMAT_VERSION:
-                raise ValueError(f"format version {stored['version']}, this package reads {FORMAT_VERSION}")
+                raise UserValueError(f"format version {stored['version']}, this package reads {FORMAT_VERSION}")
             codes = tuple(map(_strings, stored["codes"]))
             return cls(str(stored["kind"]), codes, _strings(stored["image_ids"]), _strings(stored["new_tokens"]))
         except (KeyError, TypeError, ValueError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
-            raise ValueError(f"{path} does not hold identifiers ({error}): make and save them again") from error
+            raise UserValueError(f"{path} does not hold identifiers ({error}): make and save them again") from error
 
 
 def _strings(values: Any) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise ValueError("expected a list of strings")
+        raise UserValueError("expected a list of strings")
     return tuple(values)

@@ -11,6 +11,7 @@ from collections import Counter
 
 import numpy as np
 
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.identifiers.clustering import CHUNK, balanced_kmeans, normalized
 
 
@@ -26,7 +27,7 @@ def residual_codes(embeddings: np.ndarray, clusters: int = 8, leaf_size: int = 8
         clusters: codes of a level, at least 2.
     """
     if clusters < 2 or leaf_size < 1:
-        raise ValueError(f"need clusters >= 2 and leaf_size >= 1, got {clusters} and {leaf_size}")
+        raise UserValueError(f"need clusters >= 2 and leaf_size >= 1, got {clusters} and {leaf_size}")
     residuals = normalized(embeddings)  # (N, D), what the codes so far leave unexplained
     n, levels = len(residuals), 1
     while clusters**levels * leaf_size < n:

@@ -13,6 +13,8 @@ from itertools import chain
 
 import numpy as np
 
+from gcr_tutorial.errors import UserTypeError, UserValueError
+
 
 @dataclass(frozen=True, eq=False)
 class Nodes:
@@ -52,7 +54,7 @@ def from_sequences(sequences: Sequence[Sequence[int]] | np.ndarray, keep_first: 
         if not keep_first:
             i = int((~differs).argmax())
             first, second = sorted((int(order[i - 1]), int(order[i])))
-            raise ValueError(f"sequences {first} and {second} are the same identifier: identifiers must be unique")
+            raise UserValueError(f"sequences {first} and {second} are the same identifier: identifiers must be unique")
         order = order[differs]
 
     # 3. Level by level, make a node wherever a prefix differs from that of the sequence before.
@@ -112,7 +114,7 @@ def merged(old: Nodes, new: Nodes, keep_first: bool) -> Nodes:
     taken = row_at[new_ends] >= 0
     if taken.any() and not keep_first:
         i = int(np.where(taken, new.rows, new.next_row).argmin())
-        raise ValueError(
+        raise UserValueError(
             f"sequence {int(new.rows[i])} of the batch is the identifier that row {int(row_at[new_ends[i]])} "
             "already has: identifiers must be unique"
         )
@@ -140,13 +142,13 @@ def remaining(trie: Nodes, removed: Collection[int] | np.ndarray) -> Nodes:
     if not isinstance(removed, np.ndarray):
         removed = np.fromiter(map(operator.index, removed), dtype=np.int64, count=len(removed))
     elif removed.ndim != 1 or not np.issubdtype(removed.dtype, np.integer):
-        raise TypeError(f"rows must be a 1-D array of integers, got {removed.dtype} {removed.shape}")
+        raise UserTypeError(f"rows must be a 1-D array of integers, got {removed.dtype} {removed.shape}")
     unknown = ~np.isin(removed, trie.rows)
     if unknown.any():
-        raise ValueError(f"no identifier has row {int(removed[unknown.argmax()])}: it cannot be removed")
+        raise UserValueError(f"no identifier has row {int(removed[unknown.argmax()])}: it cannot be removed")
     stays = ~np.isin(trie.rows, removed)
     if not stays.any():
-        raise ValueError("nothing would be left: a trie needs at least one identifier")
+        raise UserValueError("nothing would be left: a trie needs at least one identifier")
 
     # 2. Keep the nodes at or below which an identifier is left, from the deepest level up.
     ends = trie.ends.copy()
@@ -174,10 +176,10 @@ def remaining(trie: Nodes, removed: Collection[int] | np.ndarray) -> Nodes:
 def _flatten(sequences: Sequence[Sequence[int]] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """All tokens in one array, and the length of each sequence. Checks types and that nothing is empty."""
     if len(sequences) == 0:
-        raise ValueError("a trie needs at least one identifier, got none: build it over a non-empty gallery")
+        raise UserValueError("a trie needs at least one identifier, got none: build it over a non-empty gallery")
     if isinstance(sequences, np.ndarray):
         if sequences.ndim != 2 or not np.issubdtype(sequences.dtype, np.integer):
-            raise TypeError(f"an array of sequences must be 2-D integers, got {sequences.dtype} {sequences.shape}")
+            raise UserTypeError(f"an array of sequences must be 2-D integers, got {sequences.dtype} {sequences.shape}")
         flat = sequences.reshape(-1).astype(np.int64, copy=False)
         lengths = np.full(len(sequences), sequences.shape[1])
     else:
@@ -185,7 +187,7 @@ def _flatten(sequences: Sequence[Sequence[int]] | np.ndarray) -> tuple[np.ndarra
         tokens = map(operator.index, chain.from_iterable(sequences))  # operator.index refuses floats and strings
         flat = np.fromiter(tokens, dtype=np.int64, count=int(lengths.sum()))
     if (lengths == 0).any():
-        raise ValueError(f"sequence {int((lengths == 0).argmax())} is empty: it needs at least the end token")
+        raise UserValueError(f"sequence {int((lengths == 0).argmax())} is empty: it needs at least the end token")
     return flat, lengths
 
 
@@ -196,7 +198,7 @@ def _end_token(flat: np.ndarray, lengths: np.ndarray) -> int:
     end_id = int(last[0])
     if (last != end_id).any():
         i = int((last != end_id).argmax())
-        raise ValueError(
+        raise UserValueError(
             f"sequence {i} ends in token {int(last[i])}, the first one in {end_id}: close every "
             "identifier with the same end-of-identifier token"
         )
@@ -204,12 +206,12 @@ def _end_token(flat: np.ndarray, lengths: np.ndarray) -> int:
     inner[stops - 1] = False
     if inner.any():
         i = int(np.searchsorted(stops, inner.argmax(), side="right"))
-        raise ValueError(
+        raise UserValueError(
             f"sequence {i} has the end-of-identifier token {end_id} before its end: use a token that no identifier contains"
         )
     if flat.min() < 0:
         i = int(np.searchsorted(stops, (flat < 0).argmax(), side="right"))
-        raise ValueError(f"sequence {i} has a negative token id")
+        raise UserValueError(f"sequence {i} has a negative token id")
     return end_id
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from gcr_tutorial.errors import UserFileNotFoundError, UserValueError
 from gcr_tutorial.trie.arrays import TrieArrays
 from gcr_tutorial.trie.builder import sorted_unique
 from gcr_tutorial.trie.rank_select import WORD, RankBitVector
@@ -45,11 +46,11 @@ def load(folder: Path, mmap: bool) -> dict[str, Any]:
     """The fields of the trie that `save` wrote, by their names in `TrieArrays`; see `TrieIndex.load`."""
     for name in (FACTS, ARRAYS):
         if not (folder / name).is_file():
-            raise FileNotFoundError(f"{folder / name} is missing: save a trie there with TrieIndex.save")
+            raise UserFileNotFoundError(f"{folder / name} is missing: save a trie there with TrieIndex.save")
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         if facts["version"] != FORMAT_VERSION:
-            raise ValueError(f"format {facts['version']}, this package reads {FORMAT_VERSION}")
+            raise UserValueError(f"format {facts['version']}, this package reads {FORMAT_VERSION}")
         arrays = _mapped(folder / ARRAYS) if mmap else load_file(folder / ARRAYS)
         trie = TrieArrays(
             arrays["alphabet"],
@@ -64,9 +65,9 @@ def load(folder: Path, mmap: bool) -> dict[str, Any]:
         )
         sound = facts["crc32"] == _checksum(_arrays(trie)) and is_sound(trie)
     except Exception as error:  # whatever safetensors, JSON or a missing key raises, the file is damaged
-        raise ValueError(f"the trie in {folder} cannot be read ({error}): build and save it again") from error
+        raise UserValueError(f"the trie in {folder} cannot be read ({error}): build and save it again") from error
     if not sound:
-        raise ValueError(f"{FACTS} and {ARRAYS} in {folder} do not fit together: build and save it again")
+        raise UserValueError(f"{FACTS} and {ARRAYS} in {folder} do not fit together: build and save it again")
     return vars(trie)
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.trie import files
 from gcr_tutorial.trie.arrays import TrieArrays
 from gcr_tutorial.trie.builder import Nodes, from_sequences, merged, remaining
@@ -68,7 +69,7 @@ class TrieIndex(TrieArrays):
             return self
         batch = from_sequences(sequences, keep_first)
         if batch.end_id != self.end_id:
-            raise ValueError(
+            raise UserValueError(
                 f"the batch ends in token {batch.end_id}, this trie's identifiers in {self.end_id}: close "
                 "every identifier with the same end-of-identifier token"
             )

@@ -38,7 +38,7 @@ class _Unrolled:
             found = [(prefix, child) for prefix in step.prefixes for child in prefix.children]
             self.right |= {c.node for p, c in found if (*p.tokens, c.token) == target[: at + 1]}
             best = sorted((child for _, child in found), key=lambda child: -child.score)
-            living = [child.node for child in best if child.survives and child.position is None]
+            living = [child.node for child in best if child.survives and child.row is None]
             missed = [child.node for child in best if not child.survives][:near_misses]
             for prefix, child in found:
                 if child.survives or child.node in missed or child.node in self.right:
@@ -51,9 +51,9 @@ class _Unrolled:
         self.lines = 1 + int(max(self.heights.values()))
 
     def answers(self, step: int) -> list[tuple[int, int, float]]:
-        """(node, position, score) of what is finished after `step`, best first."""
-        ends = {branch.child.position: node for node, branch in self.branches.items() if branch.child.survives}
-        return [(ends[position], position, score) for position, score in self.trace.steps[step].finished]
+        """(node, row, score) of what is finished after `step`, best first."""
+        ends = {branch.child.row: node for node, branch in self.branches.items() if branch.child.survives}
+        return [(ends[row], row, score) for row, score in self.trace.steps[step].finished]
 
     def alive(self, step: int) -> set[int]:
         """The nodes that, after `step`, lead to an answer or to a prefix that lives on."""
@@ -88,7 +88,7 @@ def beam_figure(
     Args:
         trace: from `beam_trace`.
         token_names: what to call a token, by vocabulary id; `tokenizer.convert_ids_to_tokens` will do.
-        pictures: the picture of an answer, by its position in what the trie was built from.
+        pictures: the picture of an answer, by its row in what the trie was built from.
         names: what to call it, likewise (default: "image 0", "image 1", ...).
         query: a title.
         target: the right identifier as token ids; its path is blue, as far as the search followed it.
@@ -148,7 +148,7 @@ def beam_figure(
     left = MARGIN + steps * column  # of the answers
     if tree.answers(step):
         canvas.text(left + 0.62, top - 0.25, "answers" if step == steps - 1 else "answers so far", 8, fontweight="bold")
-    for i, (node, position, score) in enumerate(tree.answers(step)):
+    for i, (node, row, score) in enumerate(tree.answers(step)):
         y = top + (body - len(trace.results) * slot) / 2 + (i + 0.5) * slot
         if points[node][0] < left:
             canvas.lines([[points[node], (left, points[node][1])]], color(node), 0.8, linestyle=(0, (1.5, 2)))
@@ -156,8 +156,8 @@ def beam_figure(
         canvas.text(left + 0.74, y, f"{i + 1}", 8, INK, ha="right", va="center_baseline", fontweight="bold")
         if pictures:
             frame = GOOD if node in tree.right else None
-            canvas.picture(left + 0.82, y - side / 2, side, [look_up(pictures)(position)], frame)
-        name = shorten(look_up(names)(position) if names else f"image {position}", 7.5, 1.1)
+            canvas.picture(left + 0.82, y - side / 2, side, [look_up(pictures)(row)], frame)
+        name = shorten(look_up(names)(row) if names else f"image {row}", 7.5, 1.1)
         canvas.text(left + 0.9 + side, y - 0.07, name, 7.5, GOOD if node in tree.right else INK, va="center_baseline")
         canvas.text(left + 0.9 + side, y + 0.07, f"log p = {score:.2f}", 7, GREY_TEXT, va="center_baseline")
     _draw_legend(canvas, legend, top + body + 0.3)
@@ -182,7 +182,7 @@ def _draw_branch(
     right = end[0] - 0.1
     canvas.text(right, base, chance, 7, GREY_TEXT, ha="right")
     right -= text_width(chance, 7) + 0.05
-    name = shorten(END_LABEL if child.position is not None else name_of(child.token), 7.5, right - start[0] - BEND * 0.75)
+    name = shorten(END_LABEL if child.row is not None else name_of(child.token), 7.5, right - start[0] - BEND * 0.75)
     canvas.text(right, base, name, 7.5, INK if kept else GREY_TEXT, ha="right")
 
 

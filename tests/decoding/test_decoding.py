@@ -51,8 +51,8 @@ def test_any_trie_any_beams(gallery, queries, num_beams):
     for prompt, found in zip(queries, results):
         scores = scores_in_one_batch(tiny_model("llama"), prompt, gallery)
         assert 1 <= len(found) <= num_beams
-        assert len({position for position, _ in found}) == len(found)
-        assert [scores[position] for position, _ in found] == pytest.approx([s for _, s in found], abs=2e-4)
+        assert len({row for row, _ in found}) == len(found)
+        assert [scores[row] for row, _ in found] == pytest.approx([s for _, s in found], abs=2e-4)
         assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
         if num_beams >= len(gallery):
             assert_is_ranking(found, scores)
@@ -256,12 +256,15 @@ def test_processor_masks_exactly_what_leads_nowhere(gallery, generated):
     trie = TrieIndex.build(gallery)
     rows = [[30, 31, *tokens] for tokens in generated + [s[:2] for s in gallery if len(s) > 1]]
     scores = torch.randn(len(rows), VOCAB, generator=torch.Generator().manual_seed(0))
-    masked = TrieLogitsProcessor(trie, 2)(torch.tensor(rows), scores)
-    for row, before, after in zip(rows, scores, masked):
-        allowed = {s[2] for s in gallery if s[:2] == row[2:] and len(s) > 2} or {END}  # a dead row may only end
-        assert {t for t in range(VOCAB) if after[t] > -math.inf} == allowed
-        assert all(after[t] == before[t] for t in allowed)
-        assert set(prefix_allowed_tokens_fn(trie, 2)(0, torch.tensor(row))) == allowed
+    processor, allow = TrieLogitsProcessor(trie, 2), prefix_allowed_tokens_fn(trie, 2)
+    for length in (2, 3, 4):  # as generate calls them: the prompt first, then one token more at each step
+        masked = processor(torch.tensor(rows)[:, :length], scores)
+        for row, before, after in zip(rows, scores, masked):
+            path = row[2:length]
+            allowed = {s[len(path)] for s in gallery if s[: len(path)] == path and len(s) > len(path)} or {END}
+            assert {t for t in range(VOCAB) if after[t] > -math.inf} == allowed  # a dead row may only end
+            assert all(after[t] == before[t] for t in allowed)
+            assert set(allow(0, torch.tensor(row[:length]))) == allowed
 
 
 def test_processor_refuses_wrong_lengths():
@@ -270,3 +273,33 @@ def test_processor_refuses_wrong_lengths():
         TrieLogitsProcessor(trie, 5)(torch.zeros(1, 3, dtype=torch.long), torch.zeros(1, VOCAB))
     with pytest.raises(ValueError, match="at least 0"):
         TrieLogitsProcessor(trie, -1)
+
+
+@pytest.mark.parametrize("told", [0, 10, 24, 26])
+@pytest.mark.parametrize("make", ["processor", "function"])
+def test_a_prompt_length_that_the_ids_contradict_is_refused(make, told):
+    """With a length that is too short, the walk would leave the trie inside the prompt and the answer would be empty."""
+    trie, prompts = TrieIndex.build(GALLERY), torch.randint(4, VOCAB, (2, 25), generator=torch.Generator().manual_seed(0))
+    how = {
+        "processor": lambda n: {"logits_processor": [TrieLogitsProcessor(trie, n)]},
+        "function": lambda n: {"prefix_allowed_tokens_fn": prefix_allowed_tokens_fn(trie, n)},
+    }[make]
+    config = GenerationConfig(max_new_tokens=trie.depth, eos_token_id=END, pad_token_id=PAD)
+    with pytest.raises(ValueError, match=f"the prompt has 25 tokens but prompt_length is {told}"):
+        tiny_model("llama").generate(prompts, generation_config=config, **how(told))
+    answers = tiny_model("llama").generate(prompts, generation_config=config, **how(25))[:, 25:].tolist()
+    assert [answer[: answer.index(END) + 1] in GALLERY for answer in answers] == [True, True]
+
+
+def test_a_processor_is_for_one_call_of_generate():
+    processor = TrieLogitsProcessor(TrieIndex.build(GALLERY), 3)
+    config = GenerationConfig(max_new_tokens=2, eos_token_id=END, pad_token_id=PAD)
+    for _ in range(2):  # the same length again is no contradiction
+        tiny_model("llama").generate(torch.tensor([[10, 11, 12]]), generation_config=config, logits_processor=[processor])
+    with pytest.raises(ValueError, match="prompt_length is 3"):
+        tiny_model("llama").generate(torch.full((1, 9), 10), generation_config=config, logits_processor=[processor])
+
+
+def test_generate_cannot_find_more_results_than_beams():
+    with pytest.raises(ValueError, match="at most num_beams=2 identifiers, k=3"):
+        trie_search(tiny_model("llama"), left_pad(PROMPTS, PAD), TrieIndex.build(GALLERY), 2, k=3, pad_id=PAD)

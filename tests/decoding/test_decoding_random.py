@@ -45,9 +45,11 @@ class StandIn:
     device, used = torch.device("cpu"), 0
 
     def __init__(self, queries: int) -> None:
-        self.rows, self.prefixes = queries, []
+        self.n_prompts, self.prefixes = queries, []
+        # numbers of a search that had other queries before
+        self.queries = np.arange(queries) + 100
         self.hidden = self._number([(query, ()) for query in range(queries)])
-        self.slots, self.queries, self.model = [{} for _ in range(queries)], list(range(queries)), None
+        self.slots, self.model = [{} for _ in range(queries)], None
         self.evaluated = 0
 
     def _number(self, pairs) -> torch.Tensor:
@@ -56,28 +58,29 @@ class StandIn:
 
     def extend(self, row, token, parent):
         assert (np.diff(row) >= 0).all()
-        count = np.zeros(self.rows, dtype=int)
+        count = np.zeros(self.n_prompts, dtype=int)
         slot, pairs = [], []
         for r, t, p in zip(row.tolist(), token.tolist(), parent.tolist()):
             slot.append(self.used + count[r])
             count[r] += 1
             self.slots[r][slot[-1]] = (self.slots[r][p] if p >= 0 else ()) + (t,)
-            pairs.append((self.queries[r], self.slots[r][slot[-1]]))
+            pairs.append((int(self.queries[r]) - 100, self.slots[r][slot[-1]]))
         self.used += int(count.max())
         self.evaluated += len(row)
         return self._number(pairs), np.array(slot)
 
-    def keep_rows(self, rows):
-        self.slots, self.queries = [self.slots[r] for r in rows], [self.queries[r] for r in rows]
-        self.rows = len(rows)
+    def keep_prompts(self, prompts):
+        self.slots, self.queries = [self.slots[p] for p in prompts], self.queries[prompts]
+        self.n_prompts = len(prompts)
 
     def rewind(self):
         self.used = 0
 
 
 def scorer(tables: Tables, tree: StandIn):
-    def score(hidden, owner, token):
+    def score(hidden, owner, token, query):
         pairs = [tree.prefixes[i] for i in hidden[:, 0].tolist()]
+        assert [q for q, _ in pairs] == [number - 100 for number in query.tolist()]  # an error would name the right query
         return np.array([tables(*pairs[o])[t] for o, t in zip(owner.tolist(), token.tolist())])
 
     return score
@@ -88,7 +91,7 @@ def true_scores(tables, query, gallery):
 
 
 def plain_beam_search(tables, query, gallery, beams, k):
-    """Beam search as transformers defines it, over prefixes as tuples: [(position, score)], best first."""
+    """Beam search as transformers defines it (for k <= beams), over prefixes as tuples: [(row, score)], best first."""
     live, finished = {(): 0.0}, {}
     while live:
         candidates = {}
@@ -96,8 +99,8 @@ def plain_beam_search(tables, query, gallery, beams, k):
             for token in {s[len(prefix)] for s in gallery if tuple(s[: len(prefix)]) == prefix and len(s) > len(prefix)}:
                 candidates[*prefix, token] = score + tables(query, prefix)[token]
         ranked = sorted(candidates, key=candidates.get, reverse=True)
-        finished |= {p: candidates[p] for p in ranked[:beams] if p[-1] == END}
-        finished = dict(sorted(finished.items(), key=lambda item: -item[1])[:beams])
+        finished |= {p: candidates[p] for p in ranked[: max(beams, k)] if p[-1] == END}
+        finished = dict(sorted(finished.items(), key=lambda item: -item[1])[: max(beams, k)])
         live = {p: candidates[p] for p in [p for p in ranked if p[-1] != END][:beams]}
     where = {tuple(s): i for i, s in enumerate(gallery)}
     return [(where[p], score) for p, score in sorted(finished.items(), key=lambda item: -item[1])[:k]]
@@ -121,7 +124,7 @@ def check_searches(seed: int, monkeypatch) -> int:
     trie = TrieIndex.build(gallery)
     queries, tables = int(rng.integers(1, 6)), Tables(seed, float(rng.choice(SCALES)))
     beams = int(rng.choice([1, 2, 3, rng.integers(1, 60), len(gallery)]))
-    k = int(rng.integers(1, beams + 1))
+    k = int(rng.integers(1, beams + 1)) if rng.random() < 0.7 else int(rng.integers(1, 60))
     monkeypatch.setattr("gcr_tutorial.decoding.beam_search.min_efficient_tokens", lambda model: int(rng.choice([1, 4, 50])))
     usable = min(beams, len(gallery))
     found = {}
@@ -129,19 +132,19 @@ def check_searches(seed: int, monkeypatch) -> int:
         tree = StandIn(queries)
         finished = search(tree, trie, scorer(tables, tree), usable, k, lazy)
         found[lazy] = [
-            [(int(p), float(s)) for q, p, s in zip(finished.query, finished.position, finished.score) if q == query]
+            [(int(p), float(s)) for q, p, s in zip(finished.query, finished.row, finished.score) if q == query]
             for query in range(queries)
         ]
-        assert [list(map(tuple, gallery))[p] for p in finished.position] == finished.tokens
+        assert [list(map(tuple, gallery))[p] for p in finished.row] == finished.tokens
     for query in range(queries):
         scores = true_scores(tables, query, gallery)
         for hits in (found[True][query], found[False][query]):
-            positions = [p for p, _ in hits]
-            assert len(set(positions)) == len(positions) and 1 <= len(hits) <= min(k, len(gallery))
-            assert [scores[p] for p in positions] == pytest.approx([s for _, s in hits])
-            assert positions == [p for p, _ in plain_beam_search(tables, query, gallery, usable, k)]
+            rows = [p for p, _ in hits]
+            assert len(set(rows)) == len(rows) and 1 <= len(hits) <= min(k, len(gallery))
+            assert [scores[p] for p in rows] == pytest.approx([s for _, s in hits])
+            assert rows == [p for p, _ in plain_beam_search(tables, query, gallery, usable, k)]
             if beams >= len(gallery):
-                assert positions == sorted(range(len(gallery)), key=lambda i: -scores[i])[:k]
+                assert rows == sorted(range(len(gallery)), key=lambda i: -scores[i])[:k]
     return queries
 
 

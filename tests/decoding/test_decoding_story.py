@@ -39,14 +39,12 @@ def test_the_story_of_a_search(gallery, num_beams):
     for t, step in enumerate(story.steps):
         assert 1 <= len(step.prefixes) <= num_beams
         assert [p.score for p in step.prefixes] == sorted((p.score for p in step.prefixes), reverse=True)
-        survivors = {
-            (*p.tokens, c.token): c.score for p in step.prefixes for c in p.children if c.survives and c.position is None
-        }
+        survivors = {(*p.tokens, c.token): c.score for p in step.prefixes for c in p.children if c.survives and c.row is None}
         following = story.steps[t + 1].prefixes if t + 1 < len(story.steps) else ()
         assert survivors == {p.tokens: p.score for p in following}
-        ended = {c.position for p in step.prefixes for c in p.children if c.survives and c.position is not None}
+        ended = {c.row for p in step.prefixes for c in p.children if c.survives and c.row is not None}
         before = story.steps[t - 1].finished if t else ()
-        assert {position for position, _ in step.finished} <= ended | {position for position, _ in before}
+        assert {row for row, _ in step.finished} <= ended | {row for row, _ in before}
         for prefix in step.prefixes:
             assert len(prefix.tokens) == t and trie.walk(prefix.tokens) == prefix.node
             tokens, nodes = trie.children(prefix.node)
@@ -54,7 +52,7 @@ def test_the_story_of_a_search(gallery, num_beams):
             assert prefix.outside + sum(c.probability for c in prefix.children) == pytest.approx(1, abs=1e-5)
             for child in prefix.children:
                 assert child.score == pytest.approx(prefix.score + math.log(child.probability), abs=1e-4)
-                assert child.position == trie.row_at(child.node)
+                assert child.row == trie.row_at(child.node)
 
 
 def test_the_probabilities_of_a_story_are_the_models():
@@ -105,6 +103,47 @@ def test_generate_that_copied_the_prompts_is_refused():
                 max_new_tokens=8,
                 **setting,
             )
+
+
+@pytest.mark.parametrize("beams, results, count", [(3, 8, 7), (1, 5, 5), (3, 2, 2), (2, None, 2), (50, None, 7)])
+def test_from_within_generate_there_are_as_many_results_as_asked_for(beams, results, count):
+    """Beams and results are told apart; a trie of 7 identifiers has no eighth; what the beams did not reach is padding."""
+    net, inputs = tiny_model("llama"), left_pad(PROMPTS, PAD)
+    config = GenerationConfig(max_new_tokens=8, pad_token_id=PAD, return_dict_in_generate=True)
+    output = net.generate(
+        **inputs, generation_config=config, custom_generate=trie_generate, trie=TRIE, beams=beams, results=results
+    )
+    assert output.sequences.shape[0] == len(PROMPTS) * count and output.sequences_scores.shape == (len(PROMPTS) * count,)
+    found = constrained_beam_search(net, PROMPTS, TRIE, beams, k=results)
+    answers = output.sequences[:, inputs["input_ids"].shape[1] :].view(len(PROMPTS), count, -1).tolist()
+    for hits, said, scores in zip(found, answers, output.sequences_scores.view(len(PROMPTS), count).tolist()):
+        assert scores == pytest.approx([score for _, score in hits] + [-math.inf] * (count - len(hits)), abs=2e-4)
+        assert [answer[: answer.index(END) + 1] for answer in said[: len(hits)]] == [GALLERY[row] for row, _ in hits]
+        assert all(set(answer) == {PAD} for answer in said[len(hits) :])
+
+
+def test_one_beam_stays_one_beam_whatever_k():
+    """One prefix is evaluated at each level; its children are the results, as many as there are."""
+    from gcr_tutorial.decoding.tree_attention import TokenTree
+
+    gallery = [[4, 5, END], [4, 6, END], [4, 7, END], [5, 4, END], [5, 6, END], [6, 4, END], [7, 4, END], [7, 5, END]]
+    net, trie, evaluated, extend = tiny_model("llama"), TrieIndex.build(gallery), [], TokenTree.extend
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TokenTree, "extend", lambda self, row, *a: evaluated.append(len(row)) or extend(self, row, *a))
+        [hits] = constrained_beam_search(net, [[10, 11]], trie, 1, k=10)
+    assert evaluated == [1, 1]  # a prefix of one token, then one of two
+    assert hits[0] == (constrained_beam_search(net, [[10, 11]], trie, 1)[0][0][0], pytest.approx(hits[0][1]))
+    [wide] = constrained_beam_search(net, [[10, 11]], TrieIndex.build([[t, END] for t in range(4, 30)]), 1, k=10)
+    assert len(wide) == 1  # the end token of the one live prefix
+
+
+def test_the_columns_of_the_exhaustive_scores_are_rows_of_the_build_also_after_without():
+    net = tiny_model("llama")
+    full = score_all_identifiers(net, PROMPTS, TRIE)
+    rest = score_all_identifiers(net, PROMPTS, TRIE.without([1, len(GALLERY) - 1]))
+    assert full.shape == rest.shape == (len(PROMPTS), len(GALLERY))
+    kept = [i for i in range(len(GALLERY)) if i not in (1, len(GALLERY) - 1)]
+    assert rest[:, kept] == pytest.approx(full[:, kept], abs=2e-4) and (rest[:, [1, len(GALLERY) - 1]] == -math.inf).all()
 
 
 def test_from_within_generate_with_embeddings():
@@ -178,6 +217,7 @@ def test_refuses_inputs(search, inputs, settings, message):
     "call, message",
     [
         (lambda net: constrained_beam_search(net, [[5]], TRIE, 0), "num_beams"),
+        (lambda net: constrained_beam_search(net, [[5]], TRIE, num_beams=0, k=10), "num_beams=0"),
         (lambda net: constrained_beam_search(net, [[5]], TRIE, 3, k=0), "k=0"),
         (lambda net: exact_top_k(net, [[5]], TRIE, 0), "k"),
         (lambda net: exact_top_k(net, [[5]], TRIE, expand=0), "expand"),

@@ -14,14 +14,14 @@ TRIE = TrieIndex.build(GALLERY)
 @pytest.mark.parametrize("num_beams", [1, 2, 3, 7])
 def test_an_identifier_is_followed_until_it_is_finished_or_lost(num_beams):
     trace = beam_trace(tiny_model("idefics3"), PROMPT, TRIE, num_beams)
-    answered = {position for position, _ in trace.results}
+    answered = {row for row, _ in trace.results}
     assert answered
-    for position, tokens in enumerate(GALLERY):
+    for row, tokens in enumerate(GALLERY):
         path = path_in(trace, tokens)
         assert 1 <= len(path) <= len(tokens) and all(1 <= place <= of for place, of, _ in path)
         assert all(kept for *_, kept in path[:-1])  # nothing follows a loss
         assert path[0][1] == 3  # 4, 5 and 9 may come first
-        if position in answered:
+        if row in answered:
             assert len(path) == len(tokens)
         elif len(path) < len(tokens):
             assert not path[-1][2] or len(trace.steps) == len(path)  # lost, or the search was over
