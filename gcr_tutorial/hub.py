@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from huggingface_hub import try_to_load_from_cache
+from huggingface_hub import snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
+from gcr_tutorial.errors import UserValueError
+
 T = TypeVar("T")
+FILES = ("*.json", "*.safetensors", "*.txt", "*.jinja", "*.model")  # what a folder made by save_pretrained holds
 
 
 def is_hub_id(name: str | Path) -> bool:
@@ -53,6 +57,15 @@ def from_hub(load: Callable[[], T], name: str, revision: str | None = None) -> T
         raise FileNotFoundError(
             f"{at} is neither a folder nor in the Hugging Face cache, and could not be downloaded: {advice}"
         ) from error
+
+
+def snapshot(name: str, revision: str | None) -> Path:
+    """The folder with the files of `name` at the commit `revision`, from the cache or downloaded: JSON, text, templates and
+    safetensors, nothing that could be run. Raises UserValueError without a revision, and as `from_hub` does."""
+    if not revision:
+        raise UserValueError(f"{name} is on the Hub, where it can change: give the commit to load (revision=...)")
+    load = partial(snapshot_download, name, revision=revision, allow_patterns=FILES)
+    return Path(from_hub(load, name, revision))
 
 
 def in_cache(name: str, revision: str | None = None) -> bool:

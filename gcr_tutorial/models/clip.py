@@ -16,6 +16,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from gcr_tutorial.files import recover_folder
+
 CONFIG_FILE = "open_clip_config.json"
 WEIGHTS_FILE = "open_clip_model.safetensors"
 
@@ -40,6 +42,7 @@ def load_clip(name: str | Path, device: str = "cpu", pretrained: str | None = No
 
     Raises FileNotFoundError where `name` is neither, or the folder lacks its configuration or weights."""
     folder = Path(name)
+    recover_folder(folder)
     if folder.is_dir():
         for file in (CONFIG_FILE, WEIGHTS_FILE):
             if not (folder / file).is_file():

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from peft import PeftModel
 
-from gcr_tutorial.files import new_folder
+from gcr_tutorial.files import new_folder, recover_folder
 from gcr_tutorial.models.adapter_files import load_adapter, save_adapter
 from gcr_tutorial.models.backbone import Backbone, load_base_model
 
@@ -26,6 +26,7 @@ def load_backbone(
     to. Raises FileNotFoundError, saying what to do, for a folder that is not there or has no `config.json`, and for a Hub
     model that is not in the cache and cannot be fetched; ValueError where its processor needs another package.
     """
+    recover_folder(path_or_hub_id)
     if (Path(path_or_hub_id) / "adapter_config.json").is_file():
         return load_adapter(path_or_hub_id, device, dtype)
     return load_base_model(path_or_hub_id, device, dtype, revision, image_size)

@@ -4,15 +4,19 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from huggingface_hub.errors import LocalEntryNotFoundError
 from PIL import Image
 from tiny_data import TEST, TRAIN, finished_run, own_copy, photographs, scratch
 
+from gcr_tutorial import hub
 from gcr_tutorial.config import RunConfig, TrainingConfig, get_preset
 from gcr_tutorial.data.corpus import ImageCaptionCorpus
+from gcr_tutorial.errors import UserError, UserImportError, UserValueError
 from gcr_tutorial.experiments.pipeline import run
 from gcr_tutorial.retrieval import retriever as module
 from gcr_tutorial.retrieval.pictures import picture_of
@@ -73,8 +77,12 @@ def test_a_score_is_the_models_own_log_probability(retriever):
 
 
 def test_k_beyond_the_beams_widens_them(retriever):
-    assert len(retriever.search("a dog", 6, num_beams=2)) == 6
+    narrow = replace(retriever, num_beams=2)
+    assert len(narrow.search("a dog", 6)) == len(narrow.search("a dog", 6, num_beams=6)) == 6
     assert len(retriever.search("a dog", 1, num_beams=1)) == 1
+    for beams, k in ((2, 6), (0, 1), (-1, 1)):  # a number of beams that is asked for is never changed without a word
+        with pytest.raises(ValueError, match=f"{beams} beams find at most"):
+            retriever.search("a dog", k, num_beams=beams)
     with pytest.raises(ValueError, match="at least 1"):
         retriever.search("a dog", 0)
 
@@ -152,6 +160,7 @@ def other_version(path: Path) -> None:
         ("backbone/model.safetensors", truncate, ValueError, "cannot be read.*train it again"),
         ("backbone/config.json", Path.unlink, FileNotFoundError, "no backbone at"),
         ("backbone/config.json", truncate, ValueError, "cannot be read.*train it again"),
+        ("retriever.json", lambda path: path.write_bytes(b"\xff\xfe"), ValueError, "cannot be read.*train it again"),
     ],
 )
 def test_a_damaged_folder_is_refused_in_words(tmp_path, file, spoil, error, words):
@@ -159,6 +168,89 @@ def test_a_damaged_folder_is_refused_in_words(tmp_path, file, spoil, error, word
     spoil(folder / file)
     with pytest.raises(error, match=words):
         GenerativeRetriever.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("error", [ValueError, UserValueError, UserImportError])
+def test_what_the_backbone_lacks_is_said_as_it_is(monkeypatch, error):
+    """A package that is missing on this machine is no reason to train again."""
+
+    def needs_a_package(*arguments):
+        raise error("its processor needs the package num2words: install it")
+
+    monkeypatch.setattr(module, "load_backbone", needs_a_package)
+    with pytest.raises(UserError, match="needs the package num2words: install it") as caught:
+        GenerativeRetriever.from_pretrained(finished_run() / "retriever")
+    assert "again" not in str(caught.value)
+
+
+def test_a_retriever_whose_saving_was_killed_between_two_renames_is_found(tmp_path):
+    folder = own_copy(finished_run() / "retriever", tmp_path / "run" / "retriever")
+    folder.rename(tmp_path / "run" / "retriever.written")
+    for named in (tmp_path / "run", folder):  # the run's folder, or the retriever in it
+        assert GenerativeRetriever.from_pretrained(named).search("a dog") and folder.is_dir()
+    assert os.listdir(tmp_path / "run") == ["retriever"]
+
+
+def test_device_and_dtype_are_chosen(monkeypatch):
+    asked = []
+    original = module.load_backbone
+
+    def load(path, device, dtype):
+        asked.append((str(device), dtype))
+        return original(path, "cpu", dtype)
+
+    monkeypatch.setattr(module, "load_backbone", load)
+    folder = finished_run() / "retriever"
+    assert GenerativeRetriever.from_pretrained(folder).backbone.model.dtype == torch.float32
+    half = GenerativeRetriever.from_pretrained(folder, "cpu", torch.bfloat16)
+    assert half.backbone.model.dtype == torch.bfloat16 and len(half.search("a dog", 3)) == 3
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device=None: (8, 0))
+    GenerativeRetriever.from_pretrained(folder, "auto", "auto")
+    GenerativeRetriever.from_pretrained(folder, "auto")
+    assert asked == [("cpu", None), ("cpu", torch.bfloat16), ("cuda", torch.bfloat16), ("cuda", None)]
+    with pytest.raises(ValueError, match="'float7'.*choose one of"):
+        GenerativeRetriever.from_pretrained(folder, dtype="float7")
+
+
+@pytest.fixture
+def fake_hub(monkeypatch, tmp_path):
+    """A Hub in a folder: pushed files are kept by commit, and downloaded from there."""
+    made = []
+
+    class Api:
+        def create_repo(self, name, private, exist_ok):
+            made.append((name, private, exist_ok))
+
+        def upload_folder(self, repo_id, folder_path):
+            own_copy(Path(folder_path), tmp_path / "hub" / repo_id / "c0ffee")
+            return SimpleNamespace(oid="c0ffee")
+
+    def download(name, revision, allow_patterns):
+        if not (tmp_path / "hub" / name / revision).is_dir():
+            raise LocalEntryNotFoundError("not here")
+        files = [file for file in (tmp_path / "hub" / name / revision).rglob("*") if file.is_file()]
+        assert all(any(file.match(pattern) for pattern in allow_patterns) for file in files)
+        assert not any(Path(name).match(pattern) for pattern in allow_patterns for name in ("model.bin", "code.py", "x.pkl"))
+        return str(tmp_path / "hub" / name / revision)
+
+    monkeypatch.setattr(module, "HfApi", Api)
+    monkeypatch.setattr(hub, "snapshot_download", download)
+    return made
+
+
+def test_a_retriever_goes_to_the_hub_and_comes_back(fake_hub, tmp_path):
+    retriever = GenerativeRetriever.from_pretrained(finished_run() / "retriever")
+    retriever.about = {**retriever.about, "source": "files", "images_dir": "/home/somebody/pictures"}
+    assert retriever.push_to_hub("somebody/pictures") == "c0ffee" and fake_hub == [("somebody/pictures", True, True)]
+    back = GenerativeRetriever.from_pretrained("somebody/pictures", revision="c0ffee")
+    assert back.rank(QUERIES, 5) == retriever.rank(QUERIES, 5)
+    assert back.about["source"] == "files" and "images_dir" not in back.about  # a path of one machine stays there
+    assert retriever.about["images_dir"] == "/home/somebody/pictures"
+    with pytest.raises(UserValueError, match="somebody/pictures.*give the commit"):
+        GenerativeRetriever.from_pretrained("somebody/pictures")
+    with pytest.raises(FileNotFoundError, match="hf download somebody/else --revision c0ffee"):
+        GenerativeRetriever.from_pretrained("somebody/else", revision="c0ffee")
 
 
 def test_the_picture_of_a_hit_in_the_picturebook():

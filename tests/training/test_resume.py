@@ -218,7 +218,7 @@ def test_another_runs_checkpoint_is_refused_by_name(at_step):
         (["--lr", "0.5"], ["preset.recipe.lr was 0.003 and is 0.5"]),
         (["--seed", "1", "--schedule", "joint"], ["seed was 0 and is 1", "recipe.schedule was 'sequential' and is 'joint'"]),
         (["--memorize-epochs", "0"], ["preset.recipe.memorize_epochs was 4 and is 0"]),
-        (["--train-images", "11"], ["corpus.images was", "corpus.crc32 was"]),
+        (["--train-images", "11"], ["preset.n_train was 10 and is 11", "corpus.images was", "corpus.crc32 was"]),
     ):
         status, out, err = run("--resume", *options)
         assert status == 2 and all(line in one_sentence(err) for line in told) and "vision features" not in out
