@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gcr_tutorial.errors import UserFloatingPointError
 from gcr_tutorial.models.clip import Clip
 from gcr_tutorial.training.clip_towers import fast_encode_images, fast_encode_texts, fast_towers_fit
 
@@ -40,7 +41,8 @@ def contrastive_step(
     owner: Tensor,
     bf16: bool,
 ) -> float:
-    """One optimisation step on `pixels` (B, 3, S, S) and `tokens` (C, L) whose images are rows `owner` (C,)."""
+    """One step of the optimizers on `pixels` (B, 3, S, S) and `tokens` (C, L) whose images are rows `owner` (C,); returns the
+    loss. Raises UserFloatingPointError, before the weights are changed, where the loss is not finite."""
     device = clip.device
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         images = encode_images(pixels.to(device))
@@ -51,6 +53,8 @@ def contrastive_step(
         owner.to(device),
         clip.model.logit_scale.exp(),
     )
+    if not torch.isfinite(loss):
+        raise UserFloatingPointError(f"the contrastive loss became {loss.item()}: start anew with a lower learning rate")
     clip.model.zero_grad(set_to_none=True)
     loss.backward()
     nn.utils.clip_grad_norm_(clip.model.parameters(), 1.0)

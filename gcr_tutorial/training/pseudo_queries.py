@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from gcr_tutorial.config import CheckpointConfig, TrainingConfig
+from gcr_tutorial.errors import UserFloatingPointError
 from gcr_tutorial.models.backbone import Backbone
 from gcr_tutorial.models.features import model_inputs, next_position
 from gcr_tutorial.models.prompts import CAPTION_INSTRUCTION, prompt_ids
@@ -152,6 +153,10 @@ def nucleus(
     sampling, Holtzman et al. 2020; the likeliest always is); the others weigh 0, and the weights are not rescaled.
     """
     values, ids = (logits.float() / temperature).topk(min(top_k, logits.shape[1]))
+    if not torch.isfinite(values[:, 0]).all():  # the largest one is NaN or infinite if any one is
+        raise UserFloatingPointError(
+            "the model's scores for the next word of a caption are infinite or NaN: load it in float32 or bfloat16 (--dtype)"
+        )
     weights = values.softmax(-1)
     weights[weights.cumsum(-1) - weights >= top_p] = 0.0
     return weights, ids
@@ -165,6 +170,8 @@ def filter_by_clip_score(
     `image_embeddings` (N, D) and what `embed(texts)` returns are L2-normalised, from the same CLIP. A caption that the
     model made up agrees less with the pixels than one that it saw.
     """
+    if not torch.isfinite(image_embeddings).all():
+        raise UserFloatingPointError("the CLIP embeddings of the images are infinite or NaN: compute them in float32")
     if len(candidates) != len(image_embeddings):
         raise ValueError(f"captions of {len(candidates)} images for {len(image_embeddings)} embeddings: need one each")
     texts = [text for captions in candidates for text in captions]

@@ -180,3 +180,11 @@ def test_fine_tuning_refuses_bad_pairs(clip):
         fine_tune_clip(clip, IMAGES, [(0, "a"), (6, "b")])
     with pytest.raises(ValueError, match="two different images"):
         fine_tune_clip(clip, IMAGES, [(0, "a"), (0, "b")])
+
+
+def test_fine_tuning_stops_where_the_loss_is_not_finite(folder):
+    clip = load_clip(folder)
+    clip.model.logit_scale.data.fill_(torch.nan)
+    with pytest.raises(FloatingPointError, match="lower learning rate"):
+        fine_tune_clip(clip, IMAGES, PAIRS, epochs=1, bf16=False)
+    assert all(torch.isfinite(weight).all() for name, weight in clip.model.named_parameters() if name != "logit_scale")

@@ -203,6 +203,19 @@ def test_a_split_run_stopped_on_the_way_goes_on_alone_or_split(alone, tmp_path):
         assert_same_run(alone, tmp_path / name)
 
 
+def test_a_split_run_killed_goes_on_with_more_processes(alone, tmp_path):
+    """SIGKILL to both of two; three split the weights again (peft 2946)."""
+    many = start_many([*RUN, "--out", "run", "--checkpoint-steps", "1"], tmp_path, ACCELERATE_USE_FSDP="true")
+    while not list((tmp_path / "run").glob("checkpoints/training/1_*/*.json")) and all(process.is_alive() for process in many):
+        time.sleep(0.01)
+    for process in many:
+        process.kill()
+        process.join()
+    assert [process.exitcode for process in many] == [-signal.SIGKILL] * 2, (tmp_path / "err0.txt").read_text()
+    all_end_well(start_many([*RUN, "--out", "run", "--resume"], tmp_path, 3, ACCELERATE_USE_FSDP="true"), tmp_path)
+    assert_same_run(alone, tmp_path / "run")
+
+
 def test_two_processes_stopped_once_do_what_one_does(alone, tmp_path):
     """Interrupted on the way by SIGTERM to one of them only: both end at the same step, and both go on."""
     many = start_many([*RUN, "--out", "run", "--checkpoint-steps", "1"], tmp_path)

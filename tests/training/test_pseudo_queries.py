@@ -112,3 +112,27 @@ def test_captions_that_agree_with_the_image_are_kept_best_first() -> None:
     assert filter_by_clip_score([[], []], images[:2], lambda texts: pytest.fail("nothing to embed"), 2) == [[], []]
     with pytest.raises(ValueError, match="need one each"):
         filter_by_clip_score([["red"]], images, lambda texts: images, 2)
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_scores_that_are_not_finite_are_refused(bad):
+    backbone, features = tiny_backbone(), torch.randn(2, 4, 32)
+    backbone.model.get_input_embeddings().weight.data[7] = bad  # tied: the logit of token 7
+    with pytest.raises(FloatingPointError, match="float32 or bfloat16"):
+        sample_captions(backbone, features, 2, torch.Generator())
+    with pytest.raises(FloatingPointError, match="CLIP embeddings"):
+        filter_by_clip_score([["a"], ["b"]], torch.tensor([[1.0, 0.0], [bad, 0.0]]), lambda texts: torch.eye(2), 1)
+
+
+def test_a_captioner_stopped_in_a_notebook_can_be_called_again():
+    backbone, features = tiny_backbone(), torch.randn(3, 4, 32)
+    before = copy.deepcopy(backbone.model.state_dict())
+
+    def stop(stage, step, total, loss):
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            fine_tune_captioner(backbone, CAPTIONS, features=features, epochs=2, progress=stop)
+        after = backbone.model.state_dict()
+        assert after.keys() == before.keys() and all(torch.equal(after[name], before[name]) for name in before)

@@ -16,8 +16,9 @@ from test_cli import one_sentence
 from tiny_data import SIZES, command, scratch
 
 from gcr_tutorial import config as presets
+from gcr_tutorial.cli import main
 from gcr_tutorial.experiments import pipeline
-from gcr_tutorial.training import checkpoints
+from gcr_tutorial.training import checkpoints, loop
 from gcr_tutorial.training.checkpoints import load_checkpoint
 from gcr_tutorial.training.gradient import BatchGradient
 
@@ -79,6 +80,34 @@ def test_killed_at_random_moments_it_comes_to_the_same_weights(tmp_path, straigh
 def test_killed_twenty_times_it_comes_to_the_same_weights(tmp_path, straight):
     writes = survive(tmp_path / "killed", 20, straight, random.Random())
     assert writes >= 5, "too few kills hit a write to say anything about writing"
+
+
+def killed_inside_a_batch(*arguments: str) -> None:
+    """The command, in this process, which kills itself when it begins the second part of the 13th batch."""
+    original, calls = loop.collate, []
+
+    def collate(*its):
+        calls.append(1)
+        if len(calls) == 2 * 12 + 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(*its)
+
+    loop.collate = collate
+    main(list(arguments))
+
+
+def test_killed_between_two_parts_of_a_batch_it_comes_to_the_same_weights(tmp_path):
+    """The gradient of the first part is lost, and the whole batch is computed again."""
+    arguments = ["run", *SMALL, "--accumulation", "2", "--out"]
+    killed = start([*arguments, "run"], tmp_path, killed_inside_a_batch)
+    straight = start([*arguments, "straight"], tmp_path)
+    for process in (killed, straight):
+        process.join()
+    assert (killed.exitcode, straight.exitcode) == (-signal.SIGKILL, 0), (tmp_path / "err.txt").read_text()
+    assert len(load_checkpoint(RETRIEVE)["losses"]) == 4  # eight memorize steps and these are the twelve before
+    resumed = start([*arguments, "run", "--resume"], tmp_path)
+    resumed.join()
+    assert resumed.exitcode == 0 and outcome(Path("run")) == outcome(Path("straight"))
 
 
 @pytest.fixture
@@ -217,6 +246,7 @@ def test_another_runs_checkpoint_is_refused_by_name(at_step):
     for options, told in (
         (["--lr", "0.5"], ["preset.recipe.lr was 0.003 and is 0.5"]),
         (["--seed", "1", "--schedule", "joint"], ["seed was 0 and is 1", "recipe.schedule was 'sequential' and is 'joint'"]),
+        (["--trainable", "full"], ["preset.recipe.trainable was 'lora' and is 'full'"]),
         (["--memorize-epochs", "0"], ["preset.recipe.memorize_epochs was 4 and is 0"]),
         (["--train-images", "11"], ["preset.n_train was 10 and is 11", "corpus.images was", "corpus.crc32 was"]),
     ):
