@@ -67,7 +67,7 @@ def test_size_is_what_a_reader_can_take_in(path, notebook):
     assert 40 <= len(notebook.cells) <= 70
     assert 18 <= len(code) <= 28
     assert statistics.median(lengths) <= 8 and max(lengths) <= 40
-    assert len(prose(notebook).split()) <= 3500
+    assert len(prose(notebook).split()) <= 4000
     assert max(len(line) for cell in code for line in cell.source.splitlines()) <= 112  # as wide as JupyterLab shows
     assert path.stat().st_size < notebook_runner.MOST_BYTES
 
