@@ -1,10 +1,12 @@
-# make setup | tutorial | test | soak | lab | bench | notebooks | clean       (`make` alone lists them)
+# make setup | tutorial | check | test | soak | lab | bench | notebooks | clean       (`make` alone lists them)
 #
 # Every target sets up .venv first, when there is none or when pyproject.toml or constraints.txt changed.
-# PYTHON=/path/to/python3.12 chooses the interpreter of .venv; ARGS="..." is added to the command that a target runs.
+# PYTHON=/path/to/python3.12 chooses the interpreter of .venv; ARGS="..." is added to the command that a target runs;
+# CONSTRAINTS= installs the newest versions that pyproject.toml allows, instead of those that the tests ran on.
 
 PYTHON ?=
 ARGS ?=
+CONSTRAINTS ?= -c constraints.txt
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
@@ -14,12 +16,13 @@ RUN := sh -c 'what=$$1; usual=$$2; shift 2; echo "==> $$what (usually $$usual)";
 	took=$$(($$(date +%s) - start)); if [ $$code = 0 ]; then end=done; else end="FAILED (exit status $$code)"; fi; \
 	echo "==> $$what: $$end, $$((took / 60)) min $$((took % 60)) s"; exit $$code' run
 
-.PHONY: help setup tutorial test soak lab bench notebooks clean anew
+.PHONY: help setup tutorial check test soak lab bench notebooks clean anew
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make setup      make .venv and install the packages in it (3 minutes; needs Python 3.11 or newer)"
 	@echo "make tutorial   the whole pipeline from nothing to a table of recalls, trained now"
+	@echo "make check      format, lint, import contract and the tests that train nothing (2 minutes): before every commit"
 	@echo "make test       all fast tests and notebooks"
 	@echo "make soak       the long tests"
 	@echo "make lab        open notebook 00 in JupyterLab"
@@ -60,13 +63,23 @@ $(STAMP): pyproject.toml constraints.txt
 	fi; \
 	if [ "$$(cat $@ 2>/dev/null)" = "$$inputs" ]; then touch $@; exit 0; fi; \
 	$(RUN) "set-up 2/2: packages" "2 to 4 minutes, most of it torch" \
-		$(PY) -m pip install --disable-pip-version-check --no-input -c constraints.txt -e ".[test]" \
+		$(PY) -m pip install --disable-pip-version-check --no-input $(CONSTRAINTS) -e ".[test]" \
 		|| exit 1; \
 	echo "$$inputs" > $@
 
 tutorial: $(STAMP)
 	@$(RUN) "tutorial: memorize 1,300 images, then find them by sentence" "15 minutes on 2 cores" \
 		env GCR_REBUILD=1 GCR_PRESET=tiny $(PY) -m gcr_tutorial tutorial $(ARGS)
+
+# Left out: training and whole runs, notebooks and browsers, and the slowest tests of the other rooms.
+CHECKED := tests/test_config.py tests/test_files.py tests/test_interface.py tests/test_packaging.py tests/data tests/models \
+	tests/identifiers tests/trie tests/decoding tests/retrieval tests/evaluation tests/checks tests/viz
+SLOW := tests/data/test_data_at_scale.py tests/models/test_real_backbones.py tests/decoding/test_decoding_equal.py \
+	tests/decoding/test_decoding_random.py tests/viz/test_tree_plots.py
+check: $(STAMP)
+	@$(RUN) "format, lint, import contract" "5 seconds" env PATH="$(CURDIR)/$(VENV)/bin:$$PATH" \
+		sh -c 'ruff format --check . && ruff check . && lint-imports'
+	@$(RUN) "tests without training" "80 seconds on 2 cores" $(PY) -m pytest -q $(CHECKED) $(SLOW:%=--ignore=%) $(ARGS)
 
 test: $(STAMP)
 	@$(RUN) "tests and notebooks" "11 minutes on 2 cores" $(PY) -m pytest $(ARGS)
