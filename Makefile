@@ -75,7 +75,7 @@ tutorial: $(STAMP)
 CHECKED := tests/test_config.py tests/test_files.py tests/test_interface.py tests/test_packaging.py tests/data tests/models \
 	tests/identifiers tests/trie tests/decoding tests/retrieval tests/evaluation tests/checks tests/viz
 SLOW := tests/data/test_data_at_scale.py tests/models/test_real_backbones.py tests/decoding/test_decoding_equal.py \
-	tests/decoding/test_decoding_random.py tests/viz/test_tree_plots.py
+	tests/decoding/test_decoding_random.py tests/viz/test_trees_and_searches.py
 check: $(STAMP)
 	@$(RUN) "format, lint, import contract" "5 seconds" env PATH="$(CURDIR)/$(VENV)/bin:$$PATH" \
 		sh -c 'ruff format --check . && ruff check . && lint-imports'

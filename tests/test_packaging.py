@@ -16,6 +16,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import gcr_tutorial
+
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 DECLARED = PYPROJECT["project"]["dependencies"] + PYPROJECT["project"]["optional-dependencies"]["test"]
@@ -71,7 +73,15 @@ def test_each_direct_dependency_is_pinned_inside_its_range(line: str):
     assert requirement.specifier.contains(pins()[canonicalize_name(requirement.name)])
 
 
-def test_constraints_cover_everything_that_gets_installed():
+# What the workflow runs on, in the words of environment markers (PEP 508).
+LINUX = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"}
+MACOS = {**LINUX, "sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64"}
+
+
+@pytest.mark.parametrize("system", [LINUX, MACOS], ids=["linux", "macos"])
+@pytest.mark.parametrize("python", ["3.11", "3.13"])
+def test_constraints_cover_everything_that_gets_installed(system: dict[str, str], python: str):
+    machine = {**system, "python_version": python, "python_full_version": f"{python}.0"}
     todo, seen, missing = [(Requirement(line), "") for line in DECLARED], set(), set()
     while todo:
         requirement, wanted_by = todo.pop()
@@ -81,9 +91,13 @@ def test_constraints_cover_everything_that_gets_installed():
         seen.add((name, extras))
         if name not in pins():
             missing.add(f"{name} (for {wanted_by})")
-        for line in metadata.requires(requirement.name) or []:
+        try:
+            lines = metadata.requires(requirement.name) or []
+        except metadata.PackageNotFoundError:  # of the other system only
+            lines = []
+        for line in lines:
             needed = Requirement(line)
-            if needed.marker is None or any(needed.marker.evaluate({"extra": e}) for e in ("", *extras)):
+            if needed.marker is None or any(needed.marker.evaluate({**machine, "extra": e}) for e in ("", *extras)):
                 todo.append((needed, name))
     assert not missing
 
@@ -120,19 +134,56 @@ def test_every_import_is_a_declared_dependency(folder: str, declared: list[str])
     assert undeclared == set()
 
 
-def test_ci_runs_the_readme_test_command():
+def test_ci_runs_the_readme_test_command_on_every_system_and_python():
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8"))
     commands = [line for line in script.splitlines() if line.startswith("make ")]
     assert commands == ["make test"] and re.search(r"^make test\b", README, flags=re.M)
-    assert workflow["jobs"]["test"]["steps"][-1]["run"] == "bash .ci/run"
+    job = workflow["jobs"]["test"]
+    assert job["steps"][-1]["run"] == "bash .ci/run"
+    assert job["strategy"]["matrix"] == {"os": ["ubuntu-latest", "macos-latest"], "python": ["3.11", "3.13"]}
+    when = workflow[True]  # YAML reads the key `on` as true
+    assert {"push", "schedule"} <= set(when) and "schedule" in job["env"]["CONSTRAINTS"]
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+@pytest.mark.parametrize(
+    "command", [["ruff", "format", "--check", "."], ["ruff", "check", "."], ["lint-imports"]], ids=" ".join
+)
+def test_format_lint_and_the_import_contract_hold(command: list[str]):
+    tool = Path(sys.executable).with_name(command[0])  # of this environment, whether or not it is activated
+    done = subprocess.run([tool, *command[1:]], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_make_check_and_the_hooks_run_the_same_tools():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert [repo["repo"] for repo in config["repos"]] == ["local"]
+    hooks = [hook["entry"] for repo in config["repos"] for hook in repo["hooks"]]
+    assert all(hook["language"] == "system" for repo in config["repos"] for hook in repo["hooks"])
+    check = re.search(r"^check:.*?(?=^\w)", makefile, re.M | re.S)[0]
+    for tool in ("ruff format", "ruff check", "lint-imports"):
+        assert tool in check and any(entry.startswith(tool) for entry in hooks), tool
+    lists = re.findall(r"^(?:CHECKED|SLOW) := (?:.*\\\n)*.*", makefile, re.M)
+    named = re.findall(r"tests/[\w/.]+", " ".join([check, *lists]))
+    assert len(named) > 10 and [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_citation_names_the_paper_and_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == PYPROJECT["project"]["version"] == gcr_tutorial.__version__
+    assert PYPROJECT["tool"]["gcr_tutorial"]["repository"] in citation["repository-code"]
+    paper = citation["preferred-citation"]
+    assert paper["title"] in " ".join(README.split()) and paper["url"] in README
+    assert all(author["family-names"] in README for author in paper["authors"])
+    assert f"## {citation['version']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 def test_makefile_has_the_targets_the_readme_names():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z]+):", makefile, flags=re.M))
-    assert {"setup", "tutorial", "test", "soak", "lab", "bench", "notebooks", "clean"} <= targets
+    assert {"setup", "tutorial", "check", "test", "soak", "lab", "bench", "notebooks", "clean"} <= targets
     assert set(re.findall(r"\bmake (?:[A-Z]+=\S+ )?([a-z]+)\b(?=`|$|\s+#)", README, flags=re.M)) <= targets
 
 

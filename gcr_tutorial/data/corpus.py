@@ -53,7 +53,9 @@ class ImageCaptionCorpus:
 
     @classmethod
     def from_picturebook(cls, n_train: int = 1000, n_val: int = 100, n_test: int = 300, seed: int = 0) -> ImageCaptionCorpus:
-        """Scenes of the tutorial's world, five captions each. More training scenes leave test and val unchanged."""
+        """Scenes of the tutorial's world, five captions each. More training scenes leave test and val unchanged.
+
+        Raises ValueError for a negative number, or for no scenes at all."""
         counts = {"train": n_train, "val": n_val, "test": n_test}
         if min(counts.values()) < 0 or sum(counts.values()) == 0:
             raise ValueError(f"numbers of scenes must be 0 or more, and not all 0: {counts}")
@@ -115,7 +117,7 @@ class ImageCaptionCorpus:
         return f"ImageCaptionCorpus({self.name!r}, {', '.join(f'{counts[split]} {split}' for split in SPLITS)})"
 
     def indices(self, split: str) -> list[int]:
-        """Corpus indices of the images of one split."""
+        """Corpus indices of the images of one split. Raises ValueError for another split than train, val or test."""
         if split not in SPLITS:
             raise ValueError(f"unknown split {split!r}: expected one of {', '.join(SPLITS)}")
         return [i for i, record in enumerate(self.records) if record.split == split]

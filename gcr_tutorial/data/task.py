@@ -50,6 +50,8 @@ def make_task(corpus: ImageCaptionCorpus, protocol: str = "karpathy", seed: int 
     "heldout-caption", a photo collection with notes: every image is memorized with all its captions but one, drawn by
     `seed`, and that one is the query; the gallery is every image. Copies of it among the image's captions do not train
     either. An image without two different captions keeps what it has and is not asked for (a warning says how many).
+
+    Raises ValueError for another protocol, and where "karpathy" finds no test split.
     """
     if protocol == "karpathy":
         test = corpus.indices("test")

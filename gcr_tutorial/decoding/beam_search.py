@@ -78,8 +78,8 @@ def constrained_beam_search(
 
     Args:
         model: a causal or image-text-to-text model with a language-model head, peft-wrapped or not; its device is used.
-        inputs: B prompts, either lists of token ids or what `trie_search` takes (padded on the left; `input_ids` and/or
-            `inputs_embeds`, `attention_mask` unless nothing is padded, pictures).
+        inputs: B prompts, either lists of token ids or what `trie_search` takes (padded on the left; `input_ids`
+            (B, L) and/or `inputs_embeds` (B, L, H), `attention_mask` (B, L) unless nothing is padded, pictures).
         trie: identifiers ending in `trie.end_id`.
         num_beams: live prefixes of a query at each level, at most. As many as identifiers make the result exact.
         k: results of a query at most (default: `num_beams`). More than `num_beams` does not widen the beam: the results are

@@ -28,7 +28,7 @@ def oracle_recall(relevant_counts: Sequence[int], ks: Sequence[int] = KS) -> dic
     """The ceiling that ambiguous captions impose on `recall_at_k`: mean over queries of min(K, r) / r.
 
     r is the number of gallery images that satisfy the caption, the target among them. Whoever knew meanings perfectly
-    could not tell these r apart, and would have the target among the first K with exactly this probability.
+    could not tell these r apart, and would have the target among the first K with exactly this probability. Raises ValueError for no queries, and for a count below 1.
     """
     counts = np.asarray(relevant_counts, dtype=np.float64)
     _check(len(counts), len(counts), ks)

@@ -57,6 +57,9 @@ def make_identifiers(
             identifiers are tokenised like the captions that the model has learned to write.
         max_tokens: a longer text is cut before it names an image ("semantic"). A number that tells equal texts apart may
             follow.
+
+    Raises:
+        ValueError: for another kind, where what the kind needs is missing, and for a tokenizer without digits ("numeric").
     """
     image_ids = tuple(map(str, image_ids))
     n = len(image_ids)

@@ -19,6 +19,9 @@ def bm25_rankings(documents: Sequence[Sequence[str]], queries: Sequence[str], k:
 
     Returns:
         For each query the positions of documents, best first; equal scores in order of position.
+
+    Raises:
+        ValueError: for k < 1.
     """
     import bm25s
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 def zero_shot_rankings(query_embeddings: Tensor, image_embeddings: Tensor, k: int, block: int = 1024) -> list[list[int]]:
     """For each query embedding (Q, D) the `k` most similar rows of `image_embeddings` (N, D), best first (all N where N
-    is less than k; the lower row first among equals)."""
+    is less than k; the lower row first among equals). Raises ValueError for other shapes, and for k < 1."""
     if k < 1:
         raise ValueError(f"k must be at least 1, not {k}")
     shapes_fit = query_embeddings.ndim == image_embeddings.ndim == 2

@@ -59,7 +59,7 @@ class TrieIndex(TrieArrays):
         return cls._packed(from_sequences(sequences, keep_first))
 
     def merge(self, sequences: Sequence[Sequence[int]] | np.ndarray, *, keep_first: bool = False) -> TrieIndex:
-        """A trie with `sequences`, the batch, added. Takes time linear in this trie, and n log n in n sequences.
+        """A trie with `sequences`, the batch of n lists or (n, L), added. Takes time linear in this trie, and n log n in n sequences.
 
         Sequence i of the batch gets row `next_row` + i; the rows of the old identifiers stay. `keep_first=True` leaves out
         identifiers that this trie has or that the batch repeats. Raises as `build` does, and ValueError for another end
@@ -76,7 +76,7 @@ class TrieIndex(TrieArrays):
         return self._packed(merged(self._unpacked(), batch, keep_first))
 
     def without(self, rows: Collection[int] | np.ndarray) -> TrieIndex:
-        """A trie without the identifiers of these rows, in time linear in this trie; the others keep their rows.
+        """A trie without the identifiers of these (n,) rows, in time linear in this trie; the others keep their rows.
 
         Raises ValueError for a row that no identifier has, or where nothing would be left.
         """
