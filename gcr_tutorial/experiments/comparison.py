@@ -39,6 +39,8 @@ def compare(
         )
     if config.out is None:
         raise UserValueError("a comparison needs a folder for its results: give RunConfig(out=...)")
+    if corpus.name.encode(errors="replace").decode() != corpus.name:  # the table names it, in UTF-8
+        raise UserValueError(f"the name {ascii(corpus.name)} of the corpus is no UTF-8 text: rename its folder or file")
     processes.start()
     progress = progress if processes.is_main() else lambda line: None
     out, runs, seconds = Path(config.out), [], []

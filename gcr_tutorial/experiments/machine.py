@@ -1,16 +1,18 @@
-"""The machine of a run: the device and type it calculates with, its memory, and the versions of the libraries."""
+"""The machine of a run: device and type of the weights, memory, disk space, and the versions of the libraries."""
 
 from __future__ import annotations
 
 import platform
+import re
 import sys
 from dataclasses import replace
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from gcr_tutorial.config import Preset
+from gcr_tutorial.config import Preset, TrainingConfig
 from gcr_tutorial.models.device import AUTOCAST, best_device, resolve_dtype
+from gcr_tutorial.models.lora import LORA_LAYERS
 
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "open_clip_torch", "numpy", "pillow")
 
@@ -37,4 +39,22 @@ def peak_memory_gb() -> float | None:
 
 def versions() -> dict[str, str]:
     """The versions of Python and of the libraries that results depend on."""
-    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # installed in another way, or under another name
+        return "unknown"
+
+
+def bytes_to_write(model: torch.nn.Module, config: TrainingConfig) -> int:
+    """About how many bytes a run writes: the trained model, and checkpoints. A checkpoint holds the trained weights and the
+    optimizer's two moments of each in float32, and while one replaces another there are two of them."""
+    if config.trainable == "full":
+        trained = sum(weight.numel() for weight in model.parameters())
+    else:
+        layers = [layer for name, layer in model.named_modules() if re.fullmatch(LORA_LAYERS, name)]
+        trained = sum(config.rank * sum(layer.weight.shape) for layer in layers)
+    return sum(weight.nbytes for weight in model.parameters()) + 2 * 3 * 4 * trained

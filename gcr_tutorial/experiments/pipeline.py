@@ -20,7 +20,7 @@ from gcr_tutorial.data.task import RetrievalTask, make_task
 from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.evaluation.evaluate import evaluate_rankings
 from gcr_tutorial.evaluation.metrics import KS
-from gcr_tutorial.experiments.machine import on_this_machine, peak_memory_gb, versions
+from gcr_tutorial.experiments.machine import bytes_to_write, on_this_machine, peak_memory_gb, versions
 from gcr_tutorial.experiments.queries import shared_pseudo_queries, texts_by_row, training_queries, true_share
 from gcr_tutorial.experiments.reporting import thin
 from gcr_tutorial.experiments.settings import settings_of
@@ -37,7 +37,7 @@ from gcr_tutorial.retrieval.bm25 import bm25_rankings
 from gcr_tutorial.retrieval.dense import zero_shot_rankings
 from gcr_tutorial.retrieval.reranking import DenseGallery
 from gcr_tutorial.retrieval.retriever import GenerativeRetriever, Hit
-from gcr_tutorial.training.classifier import fine_tune_classifier
+from gcr_tutorial.training.classifier import ClipClassifier, fine_tune_classifier
 from gcr_tutorial.training.examples import target_ids
 from gcr_tutorial.training.fine_tuning import fine_tune
 from gcr_tutorial.training.loop import History
@@ -69,12 +69,14 @@ def run(
 def _memorize_and_measure(corpus: ImageCaptionCorpus, preset: Preset, config: RunConfig, stages: Stages) -> dict[str, Any]:
     """The method, stage by stage."""
     method = Method.load(corpus, make_task(corpus, config.protocol, config.seed), preset, config, stages)
-    stages.begin()
+    stages.begin(bytes_to_write(method.backbone.model, preset.training))
     features, embeddings = method.encode_images()
     pseudo = method.write_pseudo_queries(features, embeddings)
     queries = training_queries(method.task, pseudo)
     identifiers = method.make_identifiers(embeddings, queries)
-    retriever, history = method.memorize_and_retrieve(identifiers, features, embeddings, queries)
+    retriever = method.make_retriever(identifiers, embeddings)
+    stages.rehearse(retriever)
+    history = method.memorize_and_retrieve(retriever, features, queries)
     rankings = method.answer_queries(retriever, queries)
     results = method.results(retriever, pseudo, queries, rankings, history)
     stages.complete(retriever, results)
@@ -177,41 +179,48 @@ class Method:
         add_tokens(self.backbone, identifiers.new_tokens, self.config.seed)
         return identifiers
 
-    def memorize_and_retrieve(
-        self, identifiers: Identifiers, features: torch.Tensor, embeddings: torch.Tensor, queries: list[tuple[str, int]]
-    ) -> tuple[GenerativeRetriever, History]:
-        """Fine-tune: learning to memorize and learning to retrieve (of a classifier, the latter alone)."""
-        config, task, stages = self.config, self.task, self.stages
-        started, classifier = time.perf_counter(), None
-        how: dict[str, Any] = {
-            "config": self.preset.training,
-            "seed": config.seed,
-            "progress": stages.report,
-            "checkpoint": stages.checkpoint,
-        }
+    def make_retriever(self, identifiers: Identifiers, embeddings: torch.Tensor) -> GenerativeRetriever:
+        """The retriever as it will be saved, with a backbone that has not learned the identifiers yet."""
+        config, classifier = self.config, None
         if config.identifier == "classifier":
-            stages.progress(
-                "  classifier: no identifier is generated, and there is no memorize step; a linear map onto frozen CLIP "
-                "embeddings ranks all images by one matrix product"
-            )
-            classifier, history = fine_tune_classifier(self.backbone, embeddings, queries, **how)
-        else:
-            targets = target_ids(self.backbone, identifiers.codes)
-            history = fine_tune(self.backbone, targets, queries, features=features, **how)
-        stages.report.close()
-        stages.seconds.update({stage: round(seconds, 2) for stage, seconds in history.seconds.items()})
-        stages.progress(f"[{sum(stages.seconds.values()):6.1f} s] fine-tuning: {time.perf_counter() - started:.1f} s")
+            hidden = self.backbone.model.config.get_text_config().hidden_size
+            classifier = ClipClassifier(hidden, embeddings).to(self.backbone.device)
         made = {"preset": self.preset.name, "identifier": config.identifier, "protocol": config.protocol, "seed": config.seed}
-        retriever = GenerativeRetriever(
+        return GenerativeRetriever(
             self.backbone,
             identifiers,
-            tuple(task.row_of[image] for image in task.gallery),
+            tuple(self.task.row_of[image] for image in self.task.gallery),
             self.preset.num_beams,
             {**self.corpus.source, **made},
             DenseGallery.of(self.clip, self.preset.clip, embeddings),
             classifier,
         )
-        return retriever, history
+
+    def memorize_and_retrieve(
+        self, retriever: GenerativeRetriever, features: torch.Tensor, queries: list[tuple[str, int]]
+    ) -> History:
+        """Fine-tune the retriever: learning to memorize and learning to retrieve (of a classifier, the latter alone)."""
+        stages, started = self.stages, time.perf_counter()
+        how: dict[str, Any] = {
+            "config": self.preset.training,
+            "seed": self.config.seed,
+            "progress": stages.report,
+            "checkpoint": stages.checkpoint,
+        }
+        if retriever.classifier is not None:
+            stages.progress(
+                "  classifier: no identifier is generated, and there is no memorize step; a linear map onto frozen CLIP "
+                "embeddings ranks all images by one matrix product"
+            )
+            embeddings = retriever.dense_gallery().embeddings
+            retriever.classifier, history = fine_tune_classifier(self.backbone, embeddings, queries, **how)
+        else:
+            targets = target_ids(self.backbone, retriever.identifiers.codes)
+            history = fine_tune(self.backbone, targets, queries, features=features, **how)
+        stages.report.close()
+        stages.seconds.update({stage: round(seconds, 2) for stage, seconds in history.seconds.items()})
+        stages.progress(f"[{sum(stages.seconds.values()):6.1f} s] fine-tuning: {time.perf_counter() - started:.1f} s")
+        return history
 
     def answer_queries(self, retriever: GenerativeRetriever, queries: list[tuple[str, int]]) -> dict[str, list[list[int]]]:
         """The rows that each way of searching finds for each evaluation query, best first: by the retriever in the "test

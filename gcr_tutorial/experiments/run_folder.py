@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from gcr_tutorial import processes
 from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.experiments.settings import check_same_settings, differing
-from gcr_tutorial.files import write_text
+from gcr_tutorial.files import check_writable, write_text
 from gcr_tutorial.retrieval.retriever import GenerativeRetriever
 from gcr_tutorial.training.checkpoints import load_checkpoint, save_checkpoint
 
@@ -68,9 +68,12 @@ class RunFolder:
                 check_same_settings(self.results_file, results["settings"], self.settings)
         return False
 
-    def begin(self, resume: bool) -> None:
-        """Make the checkpoints' folder, or with `resume` take the one that is there. Raises as `check` does."""
+    def begin(self, resume: bool, needed: int = 0) -> None:
+        """Make the checkpoints' folder, or with `resume` take the one that is there. Raises as `check` does, and UserOSError
+        where the disk lacks the `needed` bytes."""
         goes_on = self.check(resume)
+        if processes.is_main():
+            check_writable(self.out, needed)
         processes.wait()  # until every process has looked: the main one writes now
         if processes.is_main() and not goes_on:
             shutil.rmtree(self.checkpoints, ignore_errors=True)
@@ -85,6 +88,21 @@ class RunFolder:
             save_checkpoint(folder, make())
         processes.wait()
         return load_checkpoint(folder)
+
+    def rehearse(self, retriever: GenerativeRetriever) -> None:
+        """Try on a small scale whether all that is written at the end can be written, before the hours of training: the
+        retriever's files without its weights. Raises UserValueError where not."""
+        trial = self.checkpoints / "trial"
+        try:
+            if processes.is_main():
+                retriever.save_pretrained(trial, weights=False)
+        except (ValueError, TypeError) as error:
+            raise UserValueError(
+                f"what training makes could not be saved, so nothing was trained: {error}. Mend this first"
+            ) from error
+        finally:
+            for folder in (trial, trial.with_name("trial.writing")):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def complete(self, retriever: GenerativeRetriever, results: dict[str, Any]) -> None:
         """Write the retriever and, when it is whole, results.json; then delete the checkpoints. The main process does it,

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from gcr_tutorial import processes
 from gcr_tutorial.config import CheckpointConfig, RunConfig
 from gcr_tutorial.experiments.run_folder import RunFolder
+from gcr_tutorial.files import check_writable
 from gcr_tutorial.progress import Progress, StageProgress
 from gcr_tutorial.retrieval.retriever import GenerativeRetriever
 
@@ -38,19 +39,26 @@ class Stages:
 
     def earlier_results(self) -> dict[str, Any] | None:
         """The results of the run where it is complete already and `resume` was asked for. Raises UserValueError where the
-        folder holds another run (see `RunFolder.check`)."""
+        folder holds another run (see `RunFolder.check`), and UserOSError where it cannot be written."""
         if self.folder is None:
             return None
         self.folder.check(self.resume)
         results = self.folder.results() if self.resume else None
         if results is not None:
             self.progress(f"{self.folder.out} holds this run already, complete")
+        elif processes.is_main():
+            check_writable(self.folder.out)
         return results
 
-    def begin(self) -> None:
-        """From here on what is done is kept in the run's folder."""
+    def begin(self, needed: int) -> None:
+        """From here on what is done is kept in the run's folder, if its disk has the `needed` bytes."""
         if self.folder is not None:
-            self.folder.begin(self.resume)
+            self.folder.begin(self.resume, needed)
+
+    def rehearse(self, retriever: GenerativeRetriever) -> None:
+        """Find out before training whether the retriever can be saved after it (see `RunFolder.rehearse`)."""
+        if self.folder is not None:
+            self.folder.rehearse(retriever)
 
     def __call__(self, stage: str, work: Callable[[], T]) -> T:
         """What `work` returns; its seconds are noted, and a line says that the stage has ended."""

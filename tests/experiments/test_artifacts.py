@@ -79,6 +79,27 @@ def test_a_rebuild_does_not_take_what_is_shipped(workplace, monkeypatch):
     assert (workplace / "data/artifacts/atomic/results.json").read_bytes() == before
 
 
+def test_what_another_preset_or_other_settings_made_is_not_taken(workplace, monkeypatch):
+    quick = TrainingConfig(memorize_epochs=0, retrieve_epochs=0)
+    small = replace(artifacts.get_preset(), training=quick, pseudo_queries=0)
+    monkeypatch.setattr(artifacts, "get_preset", lambda: small)
+    monkeypatch.setenv("GCR_REBUILD", "1")
+    assert load_artifact("atomic", lambda line: None)[1]["source"] == "trained now"
+    colab = replace(small, name="colab", num_beams=3)
+    monkeypatch.setattr(artifacts, "get_preset", lambda: colab)
+    retriever, results = load_artifact("atomic", lambda line: None)
+    assert (results["source"], results["preset"], retriever.num_beams) == ("trained now", "colab", 3)
+    changed = replace(small, num_beams=4)
+    monkeypatch.setattr(artifacts, "get_preset", lambda: changed)
+    retriever, results = load_artifact("atomic", lambda line: None)
+    assert (results["source"], results["preset"], retriever.num_beams) == ("trained now", "tiny", 4)
+    monkeypatch.setattr(artifacts, "run", refuse)
+    for preset in (colab, changed):  # both are there still
+        monkeypatch.setattr(artifacts, "get_preset", lambda preset=preset: preset)
+        retriever, results = load_artifact("atomic", lambda line: None)
+        assert (results["source"], retriever.num_beams) == ("built before", preset.num_beams)
+
+
 def test_half_written_artifacts_are_not_taken(workplace, monkeypatch):
     for place in ("data/artifacts/structured/retriever", "build/artifacts/structured/retriever"):
         (workplace / place).mkdir(parents=True)

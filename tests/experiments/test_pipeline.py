@@ -1,9 +1,11 @@
 """The pipeline: what it counts, what it keeps apart, and that it learns. (`test_end_to_end.py` runs it by command.)"""
 
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,13 +16,16 @@ from tiny_data import TEST, TRAIN, data_folder
 from gcr_tutorial.config import RunConfig, TrainingConfig, get_preset
 from gcr_tutorial.data.corpus import ImageCaptionCorpus
 from gcr_tutorial.data.task import make_task
+from gcr_tutorial.errors import UserOSError, UserValueError
 from gcr_tutorial.evaluation.evaluate import valid_rate
-from gcr_tutorial.experiments import pipeline, run_folder
+from gcr_tutorial.experiments import comparison, machine, pipeline, run_folder
+from gcr_tutorial.experiments.comparison import compare
 from gcr_tutorial.experiments.machine import peak_memory_gb
 from gcr_tutorial.experiments.pipeline import run
 from gcr_tutorial.experiments.queries import texts_by_row, training_queries
 from gcr_tutorial.experiments.reporting import thin
 from gcr_tutorial.experiments.run_folder import write_results
+from gcr_tutorial.models.loading import load_backbone
 
 QUICK = TrainingConfig(memorize_epochs=1, retrieve_epochs=1)
 
@@ -93,6 +98,76 @@ def test_a_missing_clip_or_an_impossible_folder_is_reported_before_any_work(corp
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError):
         run(corpus, preset(), RunConfig(out=tmp_path / "file"), progress=quiet)
+
+
+@pytest.mark.parametrize("name", ["file", "file/below", "/proc/x"])
+def test_a_folder_that_cannot_be_written_is_found_out_before_any_work(corpus, monkeypatch, tmp_path, name):
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setattr(pipeline, "load_backbone", refuse)
+    for work in (run, lambda *a, **k: compare(a[0], a[1], ["atomic"], a[2], **k)):
+        with pytest.raises(UserOSError, match="cannot write into .*give another folder"):
+            work(corpus, preset(), RunConfig(out=tmp_path / name), progress=quiet)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("trainable, least", [("lora", 1.0), ("full", 6.0)])
+def test_too_little_disk_is_found_out_before_any_work(corpus, monkeypatch, tmp_path, trainable, least):
+    """The retriever is as large as the model; a checkpoint holds the trained weights and two moments, and two lie on disk
+    while one replaces the other."""
+    monkeypatch.setattr(pipeline, "cached_features", refuse)
+    size = sum(weight.nbytes for weight in load_backbone(preset().backbone_path).model.parameters())
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=int(least * size * 0.9)))
+    config = replace(QUICK, trainable=trainable)
+    with pytest.raises(UserOSError, match="will be written to .* are free on its disk"):
+        run(corpus, preset(config), RunConfig(out=tmp_path / "out"), progress=quiet)
+    assert not (tmp_path / "out").exists()
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=20 * size))
+    with pytest.raises(AssertionError, match="work was done"):
+        run(corpus, preset(config), RunConfig(out=tmp_path / "out"), progress=quiet)
+
+
+def latin_1_name(monkeypatch, corpus) -> None:
+    """An image whose file name is no UTF-8, as Python shows it."""
+    records = (replace(corpus.records[0], id="caf\udce9.png"), *corpus.records[1:])
+    monkeypatch.setattr(corpus, "records", records)
+
+
+def invalid_generation_config(monkeypatch, corpus) -> None:
+    """A model that transformers loads and refuses to save."""
+
+    def load(*arguments):
+        backbone = load_backbone(*arguments)
+        backbone.model.generation_config.update(do_sample=False, temperature=0.5)
+        return backbone
+
+    monkeypatch.setattr(pipeline, "load_backbone", load)
+
+
+def a_value_that_json_lacks(monkeypatch, corpus) -> None:
+    monkeypatch.setattr(corpus, "source", {"source": "files", "images_dir": Path("somewhere")})
+
+
+@pytest.mark.parametrize("spoil", [latin_1_name, invalid_generation_config, a_value_that_json_lacks])
+@pytest.mark.parametrize("identifier", ["atomic", "classifier"])
+def test_what_cannot_be_saved_is_found_out_before_training(corpus, monkeypatch, tmp_path, spoil, identifier):
+    for name in ("fine_tune", "fine_tune_classifier"):
+        monkeypatch.setattr(pipeline, name, refuse)
+    spoil(monkeypatch, corpus)
+    with pytest.raises(UserValueError, match="could not be saved.*nothing was trained"):
+        run(corpus, preset(), RunConfig(identifier=identifier, out=tmp_path), progress=quiet)
+    assert not list(tmp_path.rglob("retriever*")) and not (tmp_path / "checkpoints" / "trial").exists()
+
+
+def test_a_comparison_finds_out_that_its_table_cannot_be_written(corpus, monkeypatch, tmp_path):
+    monkeypatch.setattr(corpus, "name", "caf\udce9")
+    monkeypatch.setattr(comparison, "run", refuse)
+    with pytest.raises(UserValueError, match="caf.*rename"):
+        compare(corpus, preset(), ["atomic"], RunConfig(out=tmp_path), progress=quiet)
+
+
+def test_an_unknown_version_is_no_reason_to_lose_a_run(monkeypatch):
+    monkeypatch.setattr(machine, "PACKAGES", ("torch", "never-published-by-anyone"))
+    assert machine.versions()["never-published-by-anyone"] == "unknown" and machine.versions()["torch"]
 
 
 def test_no_caption_of_a_test_image_trains(corpus, monkeypatch):
