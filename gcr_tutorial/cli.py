@@ -30,6 +30,7 @@ COMMANDS = {
     "doctor": commands.Doctor,
     "tutorial": commands.Tutorial,
     "notebooks": commands.Notebooks,
+    "lint-notebooks": commands.LintNotebooks,
     "exercises": commands.Exercises,
     "badges": commands.Badges,
 }

@@ -241,6 +241,17 @@ class Notebooks:
 
 
 @dataclass(frozen=True)
+class LintNotebooks:
+    """Check the notebooks' style, and what they state about themselves."""
+
+    def do(self) -> int:
+        """Print what is wrong; the status is 1 if anything is."""
+        from gcr_tutorial.notebook_tools.lint import lint_notebooks
+
+        return lint_notebooks()
+
+
+@dataclass(frozen=True)
 class Exercises:
     """Write the sources in notebooks/exercises into the notebooks' cells."""
 

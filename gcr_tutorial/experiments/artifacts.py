@@ -22,6 +22,7 @@ from gcr_tutorial.errors import UserFileNotFoundError, UserValueError
 from gcr_tutorial.experiments.pipeline import run
 from gcr_tutorial.experiments.run_folder import RunFolder, write_results
 from gcr_tutorial.experiments.settings import settings_of
+from gcr_tutorial.experiments.signed_folders import sign_folder
 from gcr_tutorial.paths import build_dir, data_dir
 from gcr_tutorial.progress import Progress
 from gcr_tutorial.retrieval.retriever import GenerativeRetriever
@@ -55,6 +56,7 @@ def load_artifact(kind: str = "atomic", progress: Progress = print) -> tuple[Gen
         return _load(folder.out, "built before")
     progress(f"training the {kind} retriever now (minutes; preset {preset.name})")
     run(corpus, preset, replace(config, resume=folder.asked.is_file()), progress=progress)
+    sign_folder(folder.out)  # so that `tutorial` may delete it
     return _load(folder.out, "trained now")
 
 

@@ -1,9 +1,9 @@
-"""Executes the notebooks: `run_tutorial` for whoever wants every number made anew, `save_notebooks` for the authors.
+"""Execute the notebooks: `run_tutorial` with every number made anew, `save_notebooks` to save them with their outputs.
 
-A notebook's own metadata ("gcr_tutorial") say how long it usually takes: `seconds` with what is shipped in data/,
-`seconds_rebuild` with everything trained anew, both as its author states them, and in `measured` what `save_notebooks` last
-measured: the kernel's most memory in GB (1e9 bytes), and wall seconds, or processor seconds if these are fewer: then
-something else kept the machine busy.
+A notebook's metadata ("gcr_tutorial") say how long it usually takes: `seconds` with what is shipped in data/ and
+`seconds_rebuild` with everything trained anew, as its author states them; and in `measured` what `save_notebooks` measured
+last: the most memory of the kernel in GB (1e9 bytes), and the lesser of wall seconds and processor seconds, because wall
+seconds are too many on a busy machine.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
 from gcr_tutorial.experiments.reporting import results_table
+from gcr_tutorial.experiments.signed_folders import check_signature
 from gcr_tutorial.files import write_text
-from gcr_tutorial.notebook_tools.files import NOTEBOOKS, notebook_paths, notebook_text
+from gcr_tutorial.notebook_tools.files import NOTEBOOKS, notebook_paths, notebook_text, without_widgets
 from gcr_tutorial.notebook_tools.progress_line import ANSI, ProgressLine, clock
 from gcr_tutorial.paths import ROOT, build_dir, data_dir
 
 CELL_TIMEOUT = 3600  # seconds; a cell may train for many minutes on a slow machine
 MOST_BYTES = 1_500_000  # of one saved notebook
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+DURATION = re.compile(r"(?<![\w.,])(\d[\d,]*(?:\.\d+)?) (s|min)\b")
 # A path that only exists on the machine that wrote it.
 ABSOLUTE_PATH = re.compile(r"(?<![\w./:~])/(?:home|root|tmp|work|Users|usr|opt|var|mnt|content)/[\w./-]+|\b[A-Z]:\\\w[\w\\.]*")
 
@@ -43,12 +44,19 @@ class NotebookFailed(Exception):
 def run_tutorial(out: Path, folder: Path = NOTEBOOKS) -> int:
     """Execute every notebook with everything trained anew; executed copies and HTML pages go to `out`.
 
-    What is trained lands in build_dir(), emptied first. Ends with the table of all its results; returns the exit status.
+    What is trained goes to build_dir(), from which the runs of earlier notebooks are deleted first. At the end, print the
+    table of all results; returns the exit status. Raises UserOSError, and deletes nothing, where build_dir() holds a run
+    that no notebook made, or a file that somebody put beside one.
     """
+    from gcr_tutorial.notebook_tools.html_page import as_html  # it takes a second
+
     paths, build, memory_gb = notebook_paths(folder), build_dir().resolve(), 0.0
+    earlier = [results.parent for results in sorted(build.glob("*/results.json"))]
+    for run in earlier:
+        check_signature(run)
+    for run in earlier:
+        shutil.rmtree(run)
     out.mkdir(parents=True, exist_ok=True)
-    for stale in build.glob("*/results.json"):
-        shutil.rmtree(stale.parent)
     environment = {"GCR_REBUILD": os.environ.get("GCR_REBUILD") or "1", "GCR_BUILD": str(build)}
     started = time.monotonic()
     for path in paths:
@@ -81,7 +89,7 @@ def save_notebooks(folder: Path = NOTEBOOKS) -> int:
             print(failure, file=sys.stderr)
             code = 1
             continue
-        for complaint in clean(notebook):
+        for complaint in clean(notebook) + too_slow(notebook):
             print(f"[WARN] {path.name}, {complaint}")
         note_measured(notebook, min(line.seconds, line.cpu_seconds or line.seconds), line.memory_gb)
         text = notebook_text(notebook)
@@ -95,8 +103,8 @@ def save_notebooks(folder: Path = NOTEBOOKS) -> int:
 
 
 def note_measured(notebook: NotebookNode, seconds: float, memory_gb: float) -> None:
-    """Keep what this run measured in the notebook's metadata, unless it is within a quarter of what is noted there: a run
-    that tells nothing new leaves the file as it was."""
+    """Write what this run measured into the notebook's metadata, unless it is within a quarter of what is noted there, so
+    that a run that measured the same leaves the file as it was."""
     facts = notebook.metadata.setdefault("gcr_tutorial", {})
     new = {"seconds": round(seconds), "memory_gb": round(memory_gb, 1)}
     old = facts.get("measured", {})
@@ -105,10 +113,14 @@ def note_measured(notebook: NotebookNode, seconds: float, memory_gb: float) -> N
 
 
 def execute(path: Path, environment: Mapping[str, str], fact: str = "seconds") -> tuple[NotebookNode, ProgressLine]:
-    """The notebook `path` with the outputs of a fresh kernel that runs in its folder, its environment changed by
-    `environment`, and the progress line, which knows how long it took. `fact` names the metadata with its usual seconds.
+    """Execute the notebook `path` in a new kernel that runs in its folder.
 
-    Raises NotebookFailed.
+    Args:
+        path: of the notebook, which stays as it is.
+        environment: variables of the kernel's environment that are set or changed.
+        fact: the key of the notebook's metadata that has its usual seconds.
+
+    Returns the notebook with its outputs, and the progress line, which knows how long it took. Raises NotebookFailed.
     """
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
@@ -116,7 +128,7 @@ def execute(path: Path, environment: Mapping[str, str], fact: str = "seconds") -
             cell.outputs, cell.execution_count = [], None
     usual = notebook.metadata.get("gcr_tutorial", {}).get(fact)
     line = ProgressLine(path.name, sum(cell.cell_type == "code" for cell in notebook.cells), usual)
-    # The package that runs this is the one the notebooks import, installed or not.
+    # The notebooks import the package that runs this, whether it is installed or not.
     python_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     client = _Client(
         notebook,
@@ -137,7 +149,7 @@ def execute(path: Path, environment: Mapping[str, str], fact: str = "seconds") -
     except CellExecutionError as error:
         raise NotebookFailed(_where(path, notebook, line.index, f"{error.ename}: {error.evalue}", error.traceback)) from error
     except (DeadKernelError, AssertionError) as error:
-        # On Ctrl-C nbclient shuts the kernel down itself, and then stumbles over its absence.
+        # On Ctrl-C nbclient ends the kernel itself, and then raises one of these errors because it is gone.
         if getattr(client, "_async_cleanup_kernel_future", None) is not None:
             raise KeyboardInterrupt from error
         reason = "the kernel died (out of memory? close other notebooks' kernels)"
@@ -149,7 +161,7 @@ def execute(path: Path, environment: Mapping[str, str], fact: str = "seconds") -
 
 
 class _Client(NotebookClient):
-    """Also tells `say` what a cell prints or updates while it runs."""
+    """An nbclient that also calls `say` with what a cell prints or updates while it runs."""
 
     say: Callable[[str], None] = staticmethod(lambda text: None)
 
@@ -162,9 +174,10 @@ class _Client(NotebookClient):
 
 
 def clean(notebook: NotebookNode) -> list[str]:
-    """Make outputs fit to be committed, in place: no widget views, no paths of this machine, plain metadata.
+    """Remove widget views, paths of this machine and metadata of the run from a notebook that is to be committed.
 
-    Returns what is still wrong (a warning of a library, another absolute path), naming the cell.
+    Changes the notebook in place. Returns what is still wrong (a warning of a library, another absolute path), a sentence
+    for each, with the number of the cell.
     """
     complaints = []
     notebook.metadata.pop("widgets", None)
@@ -174,7 +187,7 @@ def clean(notebook: NotebookNode) -> list[str]:
         cell.metadata.pop("execution", None)
         if cell.cell_type != "code":
             continue
-        cell.outputs = [output for output in cell.outputs if WIDGET_VIEW not in output.get("data", {})]
+        cell.outputs = without_widgets(cell.outputs)
         for output in cell.outputs:
             for holder, key in _texts(output):
                 holder[key] = ANSI.sub("", holder[key].replace(f"{data_dir()}", "data").replace(f"{ROOT}{os.sep}", ""))
@@ -184,6 +197,24 @@ def clean(notebook: NotebookNode) -> list[str]:
             if output.get("name") == "stderr":
                 complaints.append(f"cell {number} wrote to stderr: {output['text'].strip()[:200]}")
     return complaints
+
+
+def too_slow(notebook: NotebookNode) -> list[str]:
+    """Times in the outputs that are longer than the notebook's stated runtime, a sentence for each.
+
+    Such outputs were made on a busy machine and contradict what the reader was told.
+    """
+    stated = notebook.metadata.get("gcr_tutorial", {}).get("seconds")
+    found = []
+    for cell in notebook.cells if stated else []:
+        for holder, key in (text for output in cell.get("outputs", []) for text in _texts(output)):
+            for number, unit in DURATION.findall(holder[key]):
+                if float(number.replace(",", "")) * (60 if unit == "min" else 1) > stated:
+                    found.append(
+                        f"the cell {cell.id} prints {number} {unit}, more than the stated runtime of {stated} s: save the "
+                        "notebook on an idle machine"
+                    )
+    return found
 
 
 def _texts(output: NotebookNode) -> list[tuple[Any, str]]:
@@ -197,11 +228,3 @@ def _where(path: Path, notebook: NotebookNode, index: int, reason: str, tracebac
     shown = [line for line in ANSI.sub("", traceback).splitlines() if line.strip()][-8:]
     what = f"FAILED: {path.name}, cell {index} (`{source[0] if source else ''}`): {reason}"
     return "\n".join([what, *(f"    {line}" for line in shown)])
-
-
-def as_html(notebook: NotebookNode) -> str:
-    """The notebook as one page; its pictures are outputs, and so in it already."""
-    from nbconvert import HTMLExporter
-
-    # embed_images=True would also close each <details> right after its summary: all hints and solutions in the open.
-    return HTMLExporter().from_notebook_node(notebook)[0]

@@ -13,7 +13,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from gcr_tutorial.errors import UserOSError
+from gcr_tutorial.experiments.signed_folders import sign_folder
 from gcr_tutorial.notebook_tools import runner as notebook_runner
+from gcr_tutorial.notebook_tools.files import WIDGET_VIEW
 from gcr_tutorial.notebook_tools.progress_line import ProgressLine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,6 +77,7 @@ def test_tutorial_trains_anew_leaves_copies_and_ends_with_the_table(tmp_path, mo
     build = tmp_path / "build"
     (build / "stale").mkdir(parents=True)
     (build / "stale" / "results.json").write_text("{}")
+    sign_folder(build / "stale")
     (build / "notes").mkdir()
     monkeypatch.setenv("GCR_BUILD", str(build))
     monkeypatch.delenv("GCR_REBUILD", raising=False)
@@ -97,11 +101,53 @@ def test_tutorial_trains_anew_leaves_copies_and_ends_with_the_table(tmp_path, mo
     assert sorted(folder.name for folder in build.iterdir()) == ["atomic", "notes"]  # only earlier results were removed
 
 
-def test_hints_and_solutions_stay_folded_in_the_page():
-    folded = "<details><summary>Hint</summary>\n\nCount `twice`.\n\n```python\nx = 2\n```\n\n</details>\n\nAfter it."
-    page = notebook_runner.as_html(new_notebook(cells=[new_markdown_cell(folded)]))
-    body = page[page.index("<details>") :]
-    assert body.index("<summary>Hint") < body.index("Count") < body.index("</details>") < body.index("After it.")
+@pytest.fixture
+def earlier(tmp_path, monkeypatch) -> Path:
+    """A run that a notebook made before, in a folder that GCR_BUILD names; and a notebook to execute."""
+    monkeypatch.setenv("GCR_BUILD", str(tmp_path / "build"))
+    folder = tmp_path / "build" / "atomic"
+    (folder / "retriever").mkdir(parents=True)
+    (folder / "results.json").write_text("{}")
+    (folder / "retriever" / "model.safetensors").write_bytes(b"weights")
+    sign_folder(folder)
+    write(tmp_path / "books", "a.ipynb", "x = 1")
+    return folder
+
+
+def refused(tmp_path: Path) -> str:
+    """What `tutorial` says as it refuses; nothing may have changed then."""
+    before = sorted((path, path.stat().st_mtime_ns) for path in (tmp_path / "build").rglob("*"))
+    with pytest.raises(UserOSError) as refusal:
+        notebook_runner.run_tutorial(tmp_path / "out", tmp_path / "books")
+    assert sorted((path, path.stat().st_mtime_ns) for path in (tmp_path / "build").rglob("*")) == before
+    assert not (tmp_path / "out").exists()
+    return str(refusal.value)
+
+
+def test_tutorial_does_not_delete_a_run_that_no_notebook_made(tmp_path, earlier):
+    mine = tmp_path / "build" / "mine"
+    mine.mkdir()
+    (mine / "results.json").write_text("{}")
+    (mine / "notes.txt").write_text("what I found")
+    said = refused(tmp_path)
+    assert str(mine) in said and "GCR_BUILD" in said
+
+
+def test_tutorial_does_not_delete_notes_beside_a_run_of_a_notebook(tmp_path, earlier):
+    (earlier / "retriever" / "notes.txt").write_text("what I found")
+    said = refused(tmp_path)
+    assert str(earlier) in said and "retriever/notes.txt" in said
+
+
+def test_tutorial_does_not_delete_a_run_that_was_made_over_one_of_a_notebook(tmp_path, earlier):
+    (earlier / "results.json").write_text('{"mine": 1}')
+    assert "results.json" in refused(tmp_path)
+
+
+def test_tutorial_deletes_what_a_notebook_made(tmp_path, earlier):
+    (tmp_path / "build" / "unfinished").mkdir()
+    assert notebook_runner.run_tutorial(tmp_path / "out", tmp_path / "books") == 0
+    assert [path.name for path in (tmp_path / "build").iterdir()] == ["unfinished"]
 
 
 def test_tutorial_stops_at_the_first_failure_with_a_non_zero_status(tmp_path, monkeypatch, capsys):
@@ -125,7 +171,7 @@ def test_no_notebooks_is_an_error_that_says_what_to_do(tmp_path):
 
 
 def test_cleaning_drops_widget_views_and_paths_and_names_what_is_left():
-    view = new_output("display_data", {notebook_runner.WIDGET_VIEW: {"model_id": "1"}, "text/plain": "VBox()"})
+    view = new_output("display_data", {WIDGET_VIEW: {"model_id": "1"}, "text/plain": "VBox()"})
     here = new_output("stream", name="stdout", text=f"wrote {ROOT}/runs/a\n")
     elsewhere = new_output("display_data", {"text/plain": "see /home/someone/data"})
     warned = new_output("stream", name="stderr", text="FutureWarning: soon\n")
@@ -148,6 +194,15 @@ def test_progress_line_tells_where_it_is_and_what_was_said_last():
     line.cell(None, 5)
     assert line.text().endswith("left")
     assert "time left unknown" in ProgressLine("a.ipynb", 9, None).text()
+
+
+def test_saving_warns_of_times_that_contradict_the_stated_runtime(tmp_path, capsys):
+    path = write(tmp_path / "books", "g.ipynb", "print('step 9 of 9, done; 304 s since the start')")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata["gcr_tutorial"] = {"seconds": 60}
+    nbformat.write(notebook, path)
+    assert notebook_runner.save_notebooks(path.parent) == 0
+    assert "prints 304 s, more than the stated runtime of 60 s" in capsys.readouterr().out
 
 
 @pytest.mark.soak
