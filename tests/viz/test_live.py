@@ -70,6 +70,80 @@ def test_live_loss_keeps_every_step_and_draws_now_and_then(shown):
     assert list(live.losses) == ["memorize", "retrieve"]
 
 
+@pytest.fixture
+def clock(monkeypatch) -> list[float]:
+    """The time that the live loss reads, in seconds; a test changes it."""
+    now = [1000.0]
+    monkeypatch.setattr(live_outputs.time, "monotonic", lambda: now[0])
+    return now
+
+
+def said(shown) -> str:
+    return repr(next(thing for thing in shown if isinstance(thing, live_outputs.Line)))
+
+
+@pytest.fixture
+def outputs(monkeypatch) -> dict:
+    """What each display handle shows now."""
+    shown: dict[int, object] = {}
+
+    class Handle:
+        def __init__(self, thing) -> None:
+            self.update(thing)
+
+        def update(self, thing) -> None:
+            shown[id(self)] = thing
+
+    handles = []
+
+    def display(thing, display_id=None):
+        handles.append(Handle(thing))
+        return handles[-1]
+
+    monkeypatch.setattr(live_outputs, "display", display)
+    return shown
+
+
+def test_live_loss_counts_from_its_first_step(outputs, clock):
+    live = live_outputs.LiveLoss(seconds=0.0)
+    clock[0] += 240  # other cells run, or a busy machine prepares the training
+    for step in range(1, 6):
+        live("memorize", step, 5, 1.0)
+        clock[0] += 2
+    assert said(outputs.values()).endswith("done; 8 s since the start")
+    clock[0] += 100
+    live("retrieve", 1, 3, 1.0)
+    clock[0] += 5
+    live("retrieve", 2, 3, 1.0)
+    assert "about 5 s of it left" in said(outputs.values())
+
+
+def test_live_loss_can_be_used_again_after_a_cell_was_stopped(outputs, clock):
+    live = live_outputs.LiveLoss(seconds=0.0)
+    for stage in ("memorize", "retrieve"):
+        for step in (1, 2, 3):
+            live(stage, step, 9, 0.5)
+    clock[0] += 3600
+    live("retrieve", 1, 2, 0.25)  # only the second stage is trained anew
+    clock[0] += 4
+    live("retrieve", 2, 2, 0.125)
+    assert live.losses == {"memorize": [0.5] * 3, "retrieve": [0.25, 0.125]}
+    assert said(outputs.values()).endswith("4 s since the start")
+    live("memorize", 1, 2, 0.75)  # then everything
+    assert live.losses == {"memorize": [0.75]}
+    live("memorize", 2, 2, 0.5)
+    live("retrieve", 5, 9, 0.5)  # a stage that goes on from a checkpoint
+    live("retrieve", 6, 9, 0.5)
+    assert live.losses == {"memorize": [0.75, 0.5], "retrieve": [0.5, 0.5]}
+
+
+def test_a_status_line_can_be_used_again(outputs):
+    progress = live_outputs.status_line()
+    for text in ("1 of 2", "interrupted", "1 of 2", "2 of 2"):
+        progress(text)
+    assert [repr(line) for line in outputs.values()] == ["2 of 2"]
+
+
 def test_live_loss_outside_a_notebook_only_records(capsys):
     live = live_outputs.LiveLoss(seconds=0.0)
     live("memorize", 1, 1, 0.25)
