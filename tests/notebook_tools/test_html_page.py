@@ -14,12 +14,12 @@ from headless import Browser, find_chromium
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
+from gcr_tutorial import notebook_tools
 from gcr_tutorial.notebook_tools.files import NOTEBOOKS, WIDGET_VIEW
-from gcr_tutorial.notebook_tools.html_page import as_html
 
 
 def page_of(*cells) -> str:
-    return as_html(new_notebook(cells=list(cells), metadata={"widgets": {}}))
+    return notebook_tools.as_html(new_notebook(cells=list(cells), metadata={"widgets": {}}))
 
 
 def widget_cell():
@@ -59,7 +59,7 @@ def test_a_widget_is_the_picture_below_it():
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
 def test_pages_of_the_notebooks_load_nothing(path):
     notebook = nbformat.read(path, as_version=4)
-    page = as_html(notebook)
+    page = notebook_tools.as_html(notebook)
     loaded = re.findall(r"<(?:script|link|iframe)\b[^>]*>|<img[^>]*src=\"(?!data:)[^\"]*|url\((?![\"']?data:)[^)]*\)", page)
     assert loaded == [] and ">Open in Colab</a>" in page
     pictures = [
