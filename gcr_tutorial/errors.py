@@ -23,6 +23,10 @@ class UserFileNotFoundError(UserError, FileNotFoundError):
     """A file, a folder or a model on the Hub that is not there."""
 
 
+class UserNotADirectoryError(UserError, NotADirectoryError):
+    """A file where a folder is needed."""
+
+
 class UserOSError(UserError, OSError):
     """A file or a folder that is there but cannot be read or written."""
 

@@ -24,6 +24,7 @@ from gcr_tutorial.data.hub_copies import read_hub_copy
 from gcr_tutorial.data.image_files import decode_image, find_images, open_image, resolve_folder, resolve_inside, square
 from gcr_tutorial.data.karpathy import read_karpathy
 from gcr_tutorial.data.records import SPLITS, ImageRecord
+from gcr_tutorial.errors import UserValueError
 
 PICTUREBOOK_SIZE = 256  # pixels, where no size is asked for
 CACHE_BYTES = 64 * 2**20  # of the pictures used last
@@ -58,7 +59,7 @@ class ImageCaptionCorpus:
         Raises ValueError for a negative number, or for no scenes at all."""
         counts = {"train": n_train, "val": n_val, "test": n_test}
         if min(counts.values()) < 0 or sum(counts.values()) == 0:
-            raise ValueError(f"numbers of scenes must be 0 or more, and not all 0: {counts}")
+            raise UserValueError(f"numbers of scenes must be 0 or more, and not all 0: {counts}")
         first = {"test": 0, "val": n_test, "train": n_test + n_val}
         records, scenes, meanings = [], [], []
         for split in SPLITS:
@@ -119,7 +120,7 @@ class ImageCaptionCorpus:
     def indices(self, split: str) -> list[int]:
         """Corpus indices of the images of one split. Raises ValueError for another split than train, val or test."""
         if split not in SPLITS:
-            raise ValueError(f"unknown split {split!r}: expected one of {', '.join(SPLITS)}")
+            raise UserValueError(f"unknown split {split!r}: expected one of {', '.join(SPLITS)}")
         return [i for i, record in enumerate(self.records) if record.split == split]
 
     def image(self, i: int, size: int | None = None) -> Image.Image:
@@ -129,7 +130,7 @@ class ImageCaptionCorpus:
         if not 0 <= i < len(self):
             raise IndexError(f"image {i} of a corpus of {len(self)}")
         if size is not None and size < 1:
-            raise ValueError(f"size must be at least 1 pixel, not {size}")
+            raise UserValueError(f"size must be at least 1 pixel, not {size}")
         return self._picture(i, size).copy()
 
     @cachedmethod(lambda self: self._cache)
@@ -153,7 +154,7 @@ class ImageCaptionCorpus:
         """For each meaning, the images of `gallery` (default: all) that truly satisfy it, in the gallery's order.
         Raises ValueError where the corpus is not the Picturebook: only there is the truth known."""
         if not self._scenes:
-            raise ValueError(f"{self!r} is not the Picturebook: which images satisfy a caption is not known")
+            raise UserValueError(f"{self!r} is not the Picturebook: which images satisfy a caption is not known")
         gallery = range(len(self)) if gallery is None else gallery
         return [[i for i in gallery if picturebook.satisfies(self._scenes[i], meaning)] for meaning in meanings]
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from gcr_tutorial.data.karpathy import split_name
 from gcr_tutorial.data.records import ImageRecord
 from gcr_tutorial.data.text import normalize_text
+from gcr_tutorial.errors import UserFileNotFoundError, UserImportError, UserValueError
 
 # Karpathy's split with its pictures. Short name -> (name on the Hub, commit): Parquet files made by the Hub itself.
 HUB_COPIES = {"flickr30k": ("nlphuji/flickr30k", "f5fbeaae027ee156ec0e2c6c5317dccc3e758b83")}
@@ -49,7 +50,7 @@ def read_hub_copy(name: str | Path, revision: str | None = None) -> HubCopy:
         else:
             loaded = datasets.load_dataset(str(folder))
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        raise ValueError(
+        raise UserValueError(
             f"{name} cannot be read by `datasets` ({type(error).__name__}: {error}): take a copy that consists of Parquet files"
         ) from error
     return read_dataset(loaded if isinstance(loaded, Mapping) else {"": loaded}, str(name))
@@ -79,7 +80,7 @@ def read_dataset(parts: Mapping[str, Any], name: str) -> HubCopy:
                 places.append((pictures, row))
             captions[image] += [text for column in texts for text in _texts(entry[column], image)]
     if not places:
-        raise ValueError(f"{name} has no rows: take another copy")
+        raise UserValueError(f"{name} has no rows: take another copy")
     records = [ImageRecord(image, splits[image], tuple(said), number) for number, (image, said) in enumerate(captions.items())]
     bare = sum(not said for said in captions.values())
     if bare:
@@ -93,7 +94,7 @@ def read_dataset(parts: Mapping[str, Any], name: str) -> HubCopy:
         column, row = places[i]
         encoded = column[row]["bytes"]
         if encoded is None:  # a path alone could name any file of this machine
-            raise ValueError(
+            raise UserValueError(
                 f"{name}: the picture of {records[i].id} is not in the data set's own files, only its path is: "
                 "take a copy with the pictures inside its Parquet files"
             )
@@ -108,7 +109,7 @@ def _columns(dataset: Any, name: str) -> tuple[str, list[str]]:
     numbered = sorted(c for c in dataset.column_names if re.fullmatch(r"captions?_\d+", c))
     texts = numbered or [column for column in CAPTION_COLUMNS if column in dataset.column_names][:1]
     if len(pictures) != 1 or not texts:
-        raise ValueError(
+        raise UserValueError(
             f"{name} has the columns {', '.join(dataset.column_names)}: one of pictures and one of captions "
             f"({', '.join(CAPTION_COLUMNS)} or caption_0, caption_1, ...) are needed"
         )
@@ -121,7 +122,7 @@ def _texts(cell: Any, image: str) -> list[str]:
     for item in cell if isinstance(cell, (list, tuple)) else [] if cell is None else [cell]:
         text = item.get("raw") if isinstance(item, dict) else item
         if not isinstance(text, str):
-            raise ValueError(f"{image!r}: a caption must be text, or have a text 'raw': {str(item)[:60]}")
+            raise UserValueError(f"{image!r}: a caption must be text, or have a text 'raw': {str(item)[:60]}")
         found.append(normalize_text(text))
     return [text for text in found if text]
 
@@ -132,7 +133,7 @@ def _download(name: str, revision: str | None) -> Path:
     from huggingface_hub.errors import HFValidationError
 
     if not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
-        raise ValueError(
+        raise UserValueError(
             f"{name}: give the commit to take, 40 hexadecimal digits, not {revision!r}: the data set's page shows "
             f"it under 'Files and versions' (known here without: {', '.join(HUB_COPIES)})"
         )
@@ -141,15 +142,15 @@ def _download(name: str, revision: str | None) -> Path:
             snapshot_download(name, repo_type="dataset", revision=revision, allow_patterns=["*.parquet", "README.md"])
         )
     except HFValidationError as error:
-        raise ValueError(f"{name!r} is neither a folder nor a name on the Hub, such as nlphuji/flickr30k") from error
+        raise UserValueError(f"{name!r} is neither a folder nor a name on the Hub, such as nlphuji/flickr30k") from error
     except OSError as error:  # offline, no such data set or revision, or not allowed
-        raise FileNotFoundError(
+        raise UserFileNotFoundError(
             f"{name} at {revision} is not in the Hugging Face cache and could not be downloaded: on a machine with a network run "
             f"`hf download {name} --repo-type dataset --revision {revision}`, and copy its cache folder here "
             "(~/.cache/huggingface, or where HF_HOME says)"
         ) from error
     if not any(folder.rglob("*.parquet")):
-        raise FileNotFoundError(
+        raise UserFileNotFoundError(
             f"{name} at {revision} has no Parquet files: take a copy that has (the Hub keeps one of most "
             "data sets under the revision refs/convert/parquet; give its commit)"
         )
@@ -160,7 +161,7 @@ def _import_datasets() -> Any:
     try:
         import datasets
     except ImportError as error:
-        raise ImportError(
+        raise UserImportError(
             "reading a data set of the Hub needs the package `datasets`: pip install datasets (or install this "
             'package as ".[hub]")'
         ) from error

@@ -10,11 +10,16 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
+from gcr_tutorial.data.records import check_utf8
+from gcr_tutorial.errors import UserFileNotFoundError, UserNotADirectoryError, UserValueError
+
 # Named, so that Pillow tries nothing else: an EPS file, say, would start Ghostscript.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"})
 # Pictures too, but not ones that can be opened here: a folder that holds some gets a warning.
 UNREADABLE_SUFFIXES = frozenset({".heic", ".heif", ".avif", ".jp2", ".jxl", ".svg", ".psd", ".dng", ".cr2", ".nef"})
+MAX_PIXELS = 2**26  # of one picture as it is decoded (8,192 x 8,192): 256 MiB, several times that while it is converted
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 # EXIF orientation -> the turn that makes the picture upright
 _EXIF_ORIENTATION = 0x0112
@@ -30,12 +35,14 @@ _UPRIGHT = {
 
 
 def resolve_folder(images_dir: str | Path) -> Path:
-    """The real path of an image folder. Raises FileNotFoundError or NotADirectoryError."""
+    """The real path of an image folder. Raises UserFileNotFoundError where there is none, UserOSError for a file, and
+    UserValueError for a name that is not UTF-8."""
     folder = Path(images_dir).resolve()
+    check_utf8(str(folder))
     if not folder.exists():
-        raise FileNotFoundError(f"image folder {images_dir} does not exist: check the path")
+        raise UserFileNotFoundError(f"image folder {images_dir} does not exist: check the path")
     if not folder.is_dir():
-        raise NotADirectoryError(f"{images_dir} is a file: give the folder that holds the pictures")
+        raise UserNotADirectoryError(f"{images_dir} is a file: give the folder that holds the pictures")
     return folder
 
 
@@ -47,16 +54,16 @@ def resolve_inside(folder: Path, name: str) -> Path:
     """
     pure = PurePath(name)
     if pure.anchor or ".." in pure.parts or not pure.parts:
-        raise ValueError(
+        raise UserValueError(
             f"file name {name!r} is refused: it must be a path inside the image folder {folder}, "
             "relative to it and without '..'"
         )
     try:
         path = (folder / pure).resolve()
     except (ValueError, RuntimeError, OSError) as error:  # a NUL byte, a loop of links, a name too long
-        raise ValueError(f"file name {name!r} cannot be used ({error}): rename the file") from error
+        raise UserValueError(f"file name {name!r} cannot be used ({error}): rename the file") from error
     if not path.is_relative_to(folder):
-        raise ValueError(
+        raise UserValueError(
             f"file name {name!r} is refused: it is a symbolic link to {path}, outside the image folder "
             f"{folder}; copy the picture into the folder instead"
         )
@@ -86,7 +93,7 @@ def find_images(folder: Path) -> list[str]:
             stacklevel=3,
         )
     if not names:
-        raise ValueError(f"no pictures in {folder}: expected files ending in {', '.join(sorted(SUFFIXES))}")
+        raise UserValueError(f"no pictures in {folder}: expected files ending in {', '.join(sorted(SUFFIXES))}")
     return sorted(names)
 
 
@@ -102,7 +109,7 @@ def open_image(path: Path, at_least: int | None = None) -> Image.Image:
     Raises FileNotFoundError where there is no file, ValueError where it is damaged or no picture; both name the file.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"picture {path} is not there (any more): put it back, or remove it from the dataset")
+        raise UserFileNotFoundError(f"picture {path} is not there (any more): put it back, or remove it from the dataset")
     with open(path, "rb") as file:
         return decode_image(file, str(path), at_least)
 
@@ -113,14 +120,31 @@ def decode_image(file: BinaryIO, name: str, at_least: int | None = None) -> Imag
         image = Image.open(file, formats=FORMATS)
         if at_least is not None:
             image.draft(None, (at_least, at_least))
+        if image.width * image.height > MAX_PIXELS:
+            raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels, and at most {MAX_PIXELS:,} are read")
         image.load()
         return _to_rgb(_upright(image))
+    except Image.DecompressionBombError as error:
+        raise UserValueError(
+            f"picture {name} is too large for the memory ({type(error).__name__}: {error}): make it smaller, or remove it from "
+            "the dataset"
+        ) from error
     except Exception as error:
-        raise ValueError(
+        if is_lfs_pointer(file):
+            raise UserValueError(
+                f"{name} is not the picture but a Git-LFS pointer to it: run `git lfs pull` in the repository that it is from"
+            ) from error
+        raise UserValueError(
             f"cannot read picture {name} ({type(error).__name__}: {error}): the file is damaged or of "
             "an unsupported kind; replace it, convert it to JPEG or PNG, or remove it from the "
             "dataset"
         ) from error
+
+
+def is_lfs_pointer(file: BinaryIO) -> bool:
+    """Whether an open file is the short text that stands for a large file in a Git repository until `git lfs pull`."""
+    file.seek(0)
+    return file.read(len(LFS_POINTER)) == LFS_POINTER
 
 
 def square(image: Image.Image, size: int) -> Image.Image:
@@ -138,7 +162,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F":
-        raise ValueError("its pixels are floating-point numbers, of unknown range")
+        raise UserValueError("its pixels are floating-point numbers, of unknown range")
     if image.mode.startswith("I"):  # one channel of 16 bits; Pillow's own conversion would clip it at 255
         grey = np.clip(np.asarray(image).astype(np.int64), 0, 65535) >> 8
         return Image.fromarray(grey.astype(np.uint8)).convert("RGB")

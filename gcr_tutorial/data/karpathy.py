@@ -11,8 +11,9 @@ import os
 from pathlib import Path, PurePath
 from typing import Any
 
-from gcr_tutorial.data.image_files import resolve_inside
+from gcr_tutorial.data.image_files import is_lfs_pointer, resolve_inside
 from gcr_tutorial.data.text import normalize_text
+from gcr_tutorial.errors import UserFileNotFoundError, UserValueError
 
 _SPLITS = {"train": "train", "restval": "train", "val": "val", "test": "test"}
 
@@ -31,15 +32,15 @@ def read_karpathy(json_path: Path, folder: Path) -> tuple[str, list[tuple[str, s
             image = _image(entry)
             found = there.has(image[0])
         except ValueError as error:
-            raise ValueError(f"{json_path}, images[{number}]: {error}") from error
+            raise UserValueError(f"{json_path}, images[{number}]: {error}") from error
         if image[0] in seen:
-            raise ValueError(f"{json_path}, images[{number}]: file {image[0]!r} is listed twice: remove one entry")
+            raise UserValueError(f"{json_path}, images[{number}]: file {image[0]!r} is listed twice: remove one entry")
         seen.add(image[0])
         images.append(image)
         if not found:
             missing.append(image[0])
     if missing:
-        raise FileNotFoundError(
+        raise UserFileNotFoundError(
             f"{len(missing)} of {len(images)} images of {json_path} are not in {folder}, among them "
             f"{', '.join(missing[:3])}: give the folder that these paths start from, or remove these entries"
         )
@@ -77,18 +78,23 @@ class _Folder:
 def _read_json(path: Path) -> tuple[list[Any], str]:
     """(its list of images, its name) of a Karpathy split file."""
     if not path.is_file():
-        raise FileNotFoundError(f"no file {path}: give Karpathy's split file, e.g. dataset_flickr8k.json")
+        raise UserFileNotFoundError(f"no file {path}: give Karpathy's split file, e.g. dataset_flickr8k.json")
     try:
         data = json.loads(path.read_text(encoding="utf-8-sig"), object_hook=_without_tokens)
     except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
-        raise ValueError(
+        with open(path, "rb") as file:
+            if is_lfs_pointer(file):
+                raise UserValueError(
+                    f"{path} is a Git-LFS pointer and not the file itself: run `git lfs pull` in the repository that it is from"
+                ) from error
+        raise UserValueError(
             f"{path} is not a JSON file ({error}): give Karpathy's split file, unpacked, e.g. dataset_flickr8k.json"
         ) from error
     entries = data.get("images") if isinstance(data, dict) else None
     if not isinstance(entries, list) or not entries:
-        raise ValueError(f"{path} is JSON but not in Karpathy's layout: it needs a list 'images', not empty")
+        raise UserValueError(f"{path} is JSON but not in Karpathy's layout: it needs a list 'images', not empty")
     name = data.get("dataset")
-    return entries, name if isinstance(name, str) and name else path.stem
+    return entries, normalize_text(name if isinstance(name, str) and name else path.stem)
 
 
 def _without_tokens(part: dict[str, Any]) -> dict[str, Any]:
@@ -102,21 +108,21 @@ def _image(entry: Any) -> tuple[str, str, tuple[str, ...]]:
     """(path, split, captions) of an entry. Raises ValueError that says what is wrong with it."""
     filename = entry.get("filename") if isinstance(entry, dict) else None
     if not isinstance(filename, str) or not filename:
-        raise ValueError("no 'filename' (COCO's own annotation files have another layout: take Karpathy's split file)")
+        raise UserValueError("no 'filename' (COCO's own annotation files have another layout: take Karpathy's split file)")
     subfolder = entry.get("filepath", "")
     if not isinstance(subfolder, str):
-        raise ValueError(f"{filename!r}: 'filepath' must be the name of a subfolder, not {subfolder!r}")
+        raise UserValueError(f"{filename!r}: 'filepath' must be the name of a subfolder, not {subfolder!r}")
     path, split = PurePath(subfolder, filename).as_posix(), split_name(entry.get("split"), filename)
     sentences = entry.get("sentences") or []
     if not isinstance(sentences, list):
-        raise ValueError(f"{filename!r}: 'sentences' must be a list of captions")
+        raise UserValueError(f"{filename!r}: 'sentences' must be a list of captions")
     return path, split, tuple(filter(None, (_caption(filename, sentence) for sentence in sentences)))
 
 
 def split_name(split: Any, of: str) -> str:
     """ "train", "val" or "test" for Karpathy's word. Raises ValueError, naming `of`, for any other."""
     if not isinstance(split, str) or split not in _SPLITS:
-        raise ValueError(f"{of!r}: unknown split {split!r}: expected one of {', '.join(_SPLITS)}")
+        raise UserValueError(f"{of!r}: unknown split {split!r}: expected one of {', '.join(_SPLITS)}")
     return _SPLITS[split]
 
 
@@ -126,5 +132,5 @@ def _caption(filename: str, sentence: Any) -> str:
     if text is None and isinstance(sentence, dict) and isinstance(sentence.get("tokens"), list):
         text = " ".join(map(str, sentence["tokens"]))
     if not isinstance(text, str):
-        raise ValueError(f"{filename!r}: a sentence has neither 'raw' text nor a list 'tokens': {str(sentence)[:60]}")
+        raise UserValueError(f"{filename!r}: a sentence has neither 'raw' text nor a list 'tokens': {str(sentence)[:60]}")
     return normalize_text(text)

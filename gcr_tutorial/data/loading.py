@@ -17,6 +17,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from gcr_tutorial.data.corpus import ImageCaptionCorpus
+from gcr_tutorial.errors import UserValueError
 
 CHUNK = 8  # pictures that a worker makes in one go
 AHEAD = 3  # chunks a worker that are being made or wait to be taken
@@ -79,7 +80,7 @@ def default_workers(images: int) -> int:
     chosen = os.environ.get("GCR_WORKERS")
     if chosen:
         if not chosen.isdecimal():
-            raise ValueError(f"GCR_WORKERS={chosen!r}: give the number of processes that read pictures, 0 for none")
+            raise UserValueError(f"GCR_WORKERS={chosen!r}: give the number of processes that read pictures, 0 for none")
         return int(chosen)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(MOST_WORKERS, cores) if images >= WORTH_WORKERS else 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gcr_tutorial.data.corpus import ImageCaptionCorpus
+from gcr_tutorial.errors import UserValueError
 
 PROTOCOLS = ("karpathy", "heldout-caption")
 
@@ -56,7 +57,7 @@ def make_task(corpus: ImageCaptionCorpus, protocol: str = "karpathy", seed: int 
     if protocol == "karpathy":
         test = corpus.indices("test")
         if not test:
-            raise ValueError(
+            raise UserValueError(
                 f"{corpus!r} has no test split, so protocol 'karpathy' has no gallery: mark images as "
                 "test, or use protocol 'heldout-caption'"
             )
@@ -80,7 +81,7 @@ def make_task(corpus: ImageCaptionCorpus, protocol: str = "karpathy", seed: int 
                 stacklevel=2,
             )
     else:
-        raise ValueError(f"unknown protocol {protocol!r}: expected one of {', '.join(PROTOCOLS)}")
+        raise UserValueError(f"unknown protocol {protocol!r}: expected one of {', '.join(PROTOCOLS)}")
     captioned = {query.image for query in train_queries}
     uncaptioned = tuple(i for i in memorize if i not in captioned)
     return RetrievalTask(protocol, tuple(memorize), tuple(gallery), tuple(train_queries), tuple(eval_queries), uncaptioned)

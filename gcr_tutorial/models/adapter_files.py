@@ -16,6 +16,7 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoProcessor
 
+from gcr_tutorial.errors import UserFileNotFoundError, UserValueError
 from gcr_tutorial.files import new_folder, write_text
 from gcr_tutorial.hub import is_hub_id
 from gcr_tutorial.models.backbone import Backbone, load_base_model, use_fixed_image_size
@@ -32,7 +33,7 @@ def save_adapter(backbone: Backbone, folder: str | Path) -> None:
     relative to `folder`, so that the two may move together. Raises ValueError for a model without an adapter.
     """
     if not isinstance(backbone.model, PeftModel):
-        raise ValueError("this backbone carries no adapter: add_lora(backbone) first, or save_backbone to save all of it")
+        raise UserValueError("this backbone carries no adapter: add_lora(backbone) first, or save_backbone to save all of it")
     with new_folder(folder) as aside:
         backbone.model.save_pretrained(aside, save_embedding_layers=False)
         (aside / "README.md").unlink(missing_ok=True)  # peft's model card: empty, but for a path of this machine
@@ -58,14 +59,14 @@ def load_adapter(
     try:
         backbone = load_base_model(base or _located(named, folder), device, dtype, None if base else config.get("revision"))
     except FileNotFoundError as error:
-        raise FileNotFoundError(
+        raise UserFileNotFoundError(
             f"the adapter in {folder} belongs to the model {named}, which was not found ({error}); say "
             "where it is with load_adapter(folder, base=...)"
         ) from error
     rows = load_file(folder / ROWS)
     sample, here = rows["base_sample"].float(), _base_sample(backbone).float()
     if sample.shape != here.shape or not torch.allclose(sample, here, rtol=0, atol=0.02 * sample.abs().max().item()):
-        raise ValueError(
+        raise UserValueError(
             f"the adapter in {folder} was trained on another model than {backbone.source}: give the one it names ({named})"
         )
     backbone.processor = AutoProcessor.from_pretrained(folder)
@@ -116,7 +117,9 @@ def _base_sample(backbone: Backbone) -> torch.Tensor:
 def _portable(source: str, folder: Path) -> str:
     """How a folder of adapters names its base model, so that it means the same on another machine."""
     if not source:
-        raise ValueError("the base model of this adapter was never saved: save_backbone it, load it, and call add_lora on that")
+        raise UserValueError(
+            "the base model of this adapter was never saved: save_backbone it, load it, and call add_lora on that"
+        )
     if is_hub_id(source):
         return source
     path = Path(source).resolve()

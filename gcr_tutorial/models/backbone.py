@@ -17,6 +17,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
+from gcr_tutorial.errors import UserFileNotFoundError, UserValueError
 from gcr_tutorial.hub import from_hub, is_hub_id
 
 MAX_QUERY_TOKENS = 64  # no caption of Flickr8k has more; the official code takes 25 words
@@ -107,7 +108,7 @@ def load_base_model(
     path, name = Path(path_or_hub_id), str(path_or_hub_id)
     hub = is_hub_id(path_or_hub_id)
     if not hub and not (path / "config.json").exists():
-        raise FileNotFoundError(
+        raise UserFileNotFoundError(
             f"no backbone at {path} (no config.json there): give a folder saved by save_pretrained, or a Hub id such "
             "as HuggingFaceTB/SmolVLM-256M-Instruct; `python -m gcr_tutorial pretrain` makes the tiny one"
         )
@@ -117,7 +118,7 @@ def load_base_model(
         try:
             processor = AutoProcessor.from_pretrained(name, **pinned)
         except ImportError as error:  # SmolVLM2's processor needs num2words
-            raise ValueError(f"{name} needs a package that is not installed: {error}") from error
+            raise UserValueError(f"{name} needs a package that is not installed: {error}") from error
         return processor, AutoModelForImageTextToText.from_pretrained(name, dtype=dtype or torch.float32, **pinned)
 
     processor, model = from_hub(load, name, revision) if hub else load()

@@ -13,13 +13,22 @@ from pathlib import Path
 
 import open_clip
 import torch
+from huggingface_hub import hf_hub_download, try_to_load_from_cache
+from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from PIL import Image
 from torch import Tensor, nn
 
+from gcr_tutorial.data.text import normalize_text
+from gcr_tutorial.errors import UserFileNotFoundError, UserValueError
 from gcr_tutorial.files import recover_folder
+from gcr_tutorial.hub import from_hub
 
 CONFIG_FILE = "open_clip_config.json"
 WEIGHTS_FILE = "open_clip_model.safetensors"
+PICKLED = (
+    "{name} has its weights only as a pickled file (.bin or .pt), which could run any code when it is read: take a model with "
+    + WEIGHTS_FILE
+)
 
 
 @dataclass
@@ -40,22 +49,44 @@ def load_clip(name: str | Path, device: str = "cpu", pretrained: str | None = No
     """The CLIP model in the open_clip folder `name`, or of an open_clip name such as "ViT-B-32" (then `pretrained`
     names its weights) or "hf-hub:..." (these two need a network or a filled cache). In evaluation mode, float32.
 
-    Raises FileNotFoundError where `name` is neither, or the folder lacks its configuration or weights."""
+    Weights are read from safetensors files only, never unpickled. Raises UserFileNotFoundError where `name` is neither, the
+    folder lacks its configuration or weights, or the model is not in the cache and cannot be fetched; UserValueError for a
+    model whose weights are only there as a pickled file (.bin)."""
     folder = Path(name)
     recover_folder(folder)
     if folder.is_dir():
         for file in (CONFIG_FILE, WEIGHTS_FILE):
             if not (folder / file).is_file():
-                raise FileNotFoundError(
+                if file == WEIGHTS_FILE and any((*folder.glob("*.bin"), *folder.glob("*.pt*"))):
+                    raise UserValueError(PICKLED.format(name=folder))
+                raise UserFileNotFoundError(
                     f"{folder} has no {file}: give a complete open_clip folder (`python -m gcr_tutorial pretrain` makes one)"
                 )
         name = f"local-dir:{folder}"
+    elif str(name).startswith("hf-hub:"):
+        _require_safetensors(str(name).removeprefix("hf-hub:"))
     elif ":" not in str(name) and str(name) not in open_clip.list_models():
-        raise FileNotFoundError(
+        raise UserFileNotFoundError(
             f"{name} is neither a folder nor a model that open_clip knows: "
             "give the path of an open_clip folder, such as data/backbones/tiny-clip"
         )
     return open_clip_parts(str(name), device, pretrained)
+
+
+def _require_safetensors(name: str) -> None:
+    """Fetch the weights of "owner/model@revision" into the cache, where open_clip looks for them before any pickled file."""
+    repository, _, revision = name.partition("@")
+
+    def fetch() -> None:
+        try:
+            hf_hub_download(repository, WEIGHTS_FILE, revision=revision or None)
+        except EntryNotFoundError as error:  # offline, this is raised for whatever is not in the cache
+            pickled = try_to_load_from_cache(repository, "open_clip_pytorch_model.bin", revision=revision or None)
+            if isinstance(pickled, str) or not isinstance(error, LocalEntryNotFoundError):
+                raise UserValueError(PICKLED.format(name=repository)) from error
+            raise
+
+    from_hub(fetch, repository, revision or None)
 
 
 def open_clip_parts(name: str, device: str = "cpu", pretrained: str | None = None) -> Clip:
@@ -86,12 +117,12 @@ def embed_images(
 def embed_texts(
     clip: Clip, texts: Iterable[str], batch_size: int = 256, progress: Callable[[int], None] | None = None
 ) -> Tensor:
-    """L2-normalised embeddings (N, D), float32 on the CPU, of texts (cut at the model's context length)."""
+    """L2-normalised embeddings (N, D), float32 on the CPU, of texts (normalised, and cut at the model's context length)."""
     return _embed(
         clip,
         texts,
         lambda batch: clip.model.encode_text(
-            clip.tokenizer(list(batch)).to(clip.device),
+            clip.tokenizer([normalize_text(text) for text in batch]).to(clip.device),
             normalize=True,
         ),
         batch_size,
@@ -103,7 +134,7 @@ def _embed(
     clip: Clip, items: Iterable, encode: Callable[[list], Tensor], batch_size: int, progress: Callable[[int], None] | None
 ) -> Tensor:
     if isinstance(items, (str, Image.Image)):
-        raise ValueError("give a list of texts or images, not a single one")
+        raise UserValueError("give a list of texts or images, not a single one")
     with evaluating(clip.model):
         parts, batch, done = [], [], 0
         for item in items:
@@ -119,7 +150,7 @@ def _embed(
             if progress:
                 progress(done + len(batch))
     if not parts:
-        raise ValueError("nothing to embed: the list of texts or images is empty")
+        raise UserValueError("nothing to embed: the list of texts or images is empty")
     return torch.cat(parts)
 
 

@@ -1,4 +1,4 @@
-"""Where a model runs, and in which floating-point type: what the hardware is good at, never what it cannot do."""
+"""Choose the device that a model runs on, and the floating-point type of its weights."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Any
 
 import torch
 
-AUTOCAST = {torch.float32: "no", torch.float16: "fp16", torch.bfloat16: "bf16"}  # accelerate's word for each type
+from gcr_tutorial.errors import UserValueError
+
+AUTOCAST = {torch.float32: "no", torch.float16: "fp16", torch.bfloat16: "bf16"}  # accelerate's name of each type
 
 
 def best_device() -> torch.device:
@@ -32,13 +34,14 @@ def resolve_dtype(wanted: str, device: str | torch.device) -> torch.dtype:
     if wanted == "auto":
         return best_dtype(device)
     if wanted not in known:
-        raise ValueError(f"dtype={wanted!r}: choose one of auto, {', '.join(known)}")
+        raise UserValueError(f"dtype={wanted!r}: choose one of auto, {', '.join(known)}")
     if known[wanted] == torch.bfloat16 and best_dtype(device) == torch.float16:
-        raise ValueError(f"{torch.cuda.get_device_name(device)} has no bfloat16: use dtype auto, float16 or float32")
+        raise UserValueError(f"{torch.cuda.get_device_name(device)} has no bfloat16: use dtype auto, float16 or float32")
     return known[wanted]
 
 
 def min_efficient_tokens(model: Any) -> int:
-    """Tokens below which a smaller pass saves no time: it then costs what starting it and reading the weights cost."""
+    """The number of tokens below which a model pass gets no faster: its time is then that of starting it and of reading the
+    weights."""
     width = model.get_output_embeddings().weight.shape[1]
     return max(48, (2**15 if model.device.type == "cpu" else 2**20) // width)

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.models.backbone import Backbone
 from gcr_tutorial.models.preprocessing import image_inputs
 from gcr_tutorial.models.prompts import MEMORIZE_INSTRUCTION, prompt_ids
@@ -56,7 +57,7 @@ def image_features(
         output = backbone.model.get_image_features(**{name: value.to(backbone.device) for name, value in inputs.items()})
         levels = [output.pooler_output, *(getattr(output, "deepstack_features", None) or [])]
         if len({len(vectors) for level in levels for vectors in level}) > 1 or len(levels[0]) != len(chunk):
-            raise ValueError("images became different numbers of vectors: resize them to one size, without splitting")
+            raise UserValueError("images became different numbers of vectors: resize them to one size, without splitting")
         batches.append(torch.cat([torch.stack(tuple(level)) for level in levels], dim=-1).cpu())
         done += len(chunk)
         if progress is not None:
@@ -131,7 +132,7 @@ def grid_positions(at_image: torch.Tensor, attention_mask: torch.Tensor | None) 
     most = int(vectors.max())
     side = math.isqrt(most)
     if side**2 != most or not bool(((vectors == most) | (vectors == 0)).all()):
-        raise ValueError(f"images of {vectors.unique().tolist()} vectors: use square pictures of one size")
+        raise UserValueError(f"images of {vectors.unique().tolist()} vectors: use square pictures of one size")
     start = place.where(at_image, place.shape[1]).amin(1, keepdim=True)  # (B, 1) where the image starts
     text = place - ((counted == vectors) & ~at_image & (vectors > 0)) * (vectors - side)
     nth = (counted - 1).clamp(min=0)
@@ -154,7 +155,7 @@ def _image_places(backbone: Backbone, input_ids: torch.Tensor, features: torch.T
     """(B, L) bool: the `<image>` tokens, one for each vector."""
     at_image = input_ids == backbone.image_token_id
     if features.shape[0] != len(input_ids) or not bool((at_image.sum(1) == features.shape[1]).all()):
-        raise ValueError(
+        raise UserValueError(
             f"{at_image.sum(1).unique().tolist()} <image> tokens a row for features of shape {tuple(features.shape)}: "
             f"each row needs {features.shape[1]}; make prompts with prompt_ids(..., image=True)"
         )

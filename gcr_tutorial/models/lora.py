@@ -13,6 +13,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 
 from gcr_tutorial.config import TrainingConfig
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.models.backbone import Backbone
 
 # Every linear layer of the language model (called text_model in Idefics3/SmolVLM, language_model in Qwen-VL and others)
@@ -57,7 +58,7 @@ def unfreeze_language_model(backbone: Backbone) -> None:
     model = backbone.model
     _check_no_adapter(backbone)
     if model.dtype != torch.float32:
-        raise ValueError(f"full fine-tuning needs the weights in float32, not {model.dtype}: load them so, or use LoRA")
+        raise UserValueError(f"full fine-tuning needs the weights in float32, not {model.dtype}: load them so, or use LoRA")
     backbone.source, backbone.revision = "", None  # the weights will be those of no file
     model.requires_grad_(False)
     language_model(model).requires_grad_(True)
@@ -92,7 +93,7 @@ def freeze(backbone: Backbone) -> None:
 
 def _check_no_adapter(backbone: Backbone) -> None:
     if isinstance(backbone.model, PeftModel):
-        raise ValueError("this backbone already carries an adapter: call merge_lora(backbone) first")
+        raise UserValueError("this backbone already carries an adapter: call merge_lora(backbone) first")
 
 
 def find_untrained_tokens(backbone: Backbone, token_ids: Sequence[int], alike: float = 0.99) -> list[int]:
@@ -119,4 +120,4 @@ def language_model(model: torch.nn.Module) -> torch.nn.Module:
         found = getattr(model.model, name, None)
         if found is not None:
             return found
-    raise ValueError(f"{type(model).__name__} has no text_model or language_model: not a model this tutorial knows")
+    raise UserValueError(f"{type(model).__name__} has no text_model or language_model: not a model this tutorial knows")

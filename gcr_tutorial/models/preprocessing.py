@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.models.backbone import Backbone
 
 
@@ -36,7 +37,7 @@ def pixels(backbone: Backbone, images: Sequence[Image.Image] | np.ndarray) -> to
     if isinstance(images, np.ndarray):
         size = backbone.model.config.vision_config.image_size
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (size, size, 3):
-            raise ValueError(f"expected a uint8 array (N, {size}, {size}, 3), got {images.dtype} {images.shape}")
+            raise UserValueError(f"expected a uint8 array (N, {size}, {size}, 3), got {images.dtype} {images.shape}")
         mean, std = (torch.tensor(v).view(3, 1, 1) for v in (image_processor.image_mean, image_processor.image_std))
         channels_first = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)  # (N, 3, S, S)
         return ((channels_first.float() - mean * 255) / (std * 255)).unsqueeze(1).contiguous()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from tokenizers import AddedToken
 
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.models.backbone import Backbone
 
 
@@ -23,7 +24,7 @@ def add_tokens(backbone: Backbone, tokens: Sequence[str], seed: int = 0) -> list
     known = backbone.tokenizer.get_vocab()
     twice = [token for token, count in Counter(tokens).items() if count > 1 or token in known]
     if twice:
-        raise ValueError(f"tokens must be new and distinct; already there: {twice[:5]}")
+        raise UserValueError(f"tokens must be new and distinct; already there: {twice[:5]}")
     if not tokens:
         return []
     model, rows_before = backbone.model, backbone.model.get_input_embeddings().weight.shape[0]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from gcr_tutorial.config import CheckpointConfig, TrainingConfig
-from gcr_tutorial.errors import UserFloatingPointError
+from gcr_tutorial.errors import UserFloatingPointError, UserValueError
 from gcr_tutorial.models.backbone import Backbone
 from gcr_tutorial.models.features import model_inputs, next_position
 from gcr_tutorial.models.prompts import CAPTION_INSTRUCTION, prompt_ids
@@ -77,7 +77,7 @@ def generate_pseudo_queries(
     captions. The same seed gives the same captions. Raises ValueError for k or rounds below 1.
     """
     if k < 1 or rounds < 1:
-        raise ValueError(f"k={k} captions in rounds={rounds}: both must be at least 1")
+        raise UserValueError(f"k={k} captions in rounds={rounds}: both must be at least 1")
     found: list[list[str]] = [[] for _ in features]
     generator = torch.Generator(device=backbone.device).manual_seed(seed)
     done = 0
@@ -173,7 +173,7 @@ def filter_by_clip_score(
     if not torch.isfinite(image_embeddings).all():
         raise UserFloatingPointError("the CLIP embeddings of the images are infinite or NaN: compute them in float32")
     if len(candidates) != len(image_embeddings):
-        raise ValueError(f"captions of {len(candidates)} images for {len(image_embeddings)} embeddings: need one each")
+        raise UserValueError(f"captions of {len(candidates)} images for {len(image_embeddings)} embeddings: need one each")
     texts = [text for captions in candidates for text in captions]
     embedded, kept, at = embed(texts) if texts else None, [], 0
     for captions, image in zip(candidates, image_embeddings):

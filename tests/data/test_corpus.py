@@ -17,6 +17,7 @@ from gcr_tutorial.data import corpus as corpus_module
 from gcr_tutorial.data.corpus import ImageCaptionCorpus
 from gcr_tutorial.data.records import ImageRecord
 from gcr_tutorial.data.task import make_task
+from gcr_tutorial.errors import UserError
 
 FLICKR = Path(__file__).resolve().parents[3] / "shared" / "flickr8k-sample"
 needs_flickr = pytest.mark.skipif(
@@ -107,6 +108,39 @@ def test_image_cache_stays_bounded_and_forgets_the_least_used(tmp_path, monkeypa
     corpus.image(1)
     assert made == [0, 1, 2, 3, 1] and len(corpus._cache) == 3
     assert corpus.image(5, 200).size == (200, 200) and len(corpus._cache) == 3  # larger than the whole cache: not kept
+
+
+@pytest.fixture
+def latin(tmp_path):
+    """A folder with a picture whose name is Latin-1: it comes back from the system with half a surrogate pair in it."""
+    folder = tmp_path / "latin"
+    folder.mkdir()
+    Image.new("RGB", (8, 8)).save(folder / "a.png")
+    try:
+        os.rename(folder / "a.png", os.fsencode(folder) + b"/caf\xe9.png")
+    except OSError:
+        pytest.skip("this file system knows no such names")
+    return folder
+
+
+def test_a_file_name_that_is_not_utf8_is_refused_on_reading(latin):
+    with pytest.raises(UserError, match=r"'caf\\udce9.png' is not UTF-8.*rename it"):
+        ImageCaptionCorpus.from_folder(latin)
+    (latin / "x.json").write_text(json.dumps({"images": [entry("caf\udce9.png")]}))
+    with pytest.raises(UserError, match="is not UTF-8") as raised:
+        ImageCaptionCorpus.from_karpathy(latin / "x.json", latin)
+    assert str(raised.value).isascii() and "\n" not in str(raised.value)
+    (latin / "x.json").unlink()
+    renamed = os.fsencode(latin) + b"\xe9"
+    os.rename(latin, renamed)
+    with pytest.raises(UserError, match="is not UTF-8"):  # the name of the folder is written, too
+        ImageCaptionCorpus.from_folder(os.fsdecode(renamed))
+
+
+def test_the_name_of_a_corpus_can_be_written(tmp_path):
+    path, images = write(tmp_path, [entry("a.jpg")])
+    path.write_text(json.dumps({"dataset": "half\ud83d", "images": [entry("a.jpg")]}))
+    assert ImageCaptionCorpus.from_karpathy(path, images).name == "half?"
 
 
 def test_captions_are_one_line_each_blank_ones_dropped_tokens_if_no_raw(tmp_path):

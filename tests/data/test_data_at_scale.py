@@ -121,6 +121,12 @@ def test_flickr30k_as_karpathy_wrote_it(tmp_path):
     assert corpus.image(3, 8).size == (8, 8) and corpus.records[0].captions == ("Two men.",)
 
 
+def test_a_split_file_that_is_a_git_lfs_pointer_is_called_one(tmp_path):
+    (tmp_path / "x.json").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 9\n")
+    with pytest.raises(ValueError, match="x.json is a Git-LFS pointer.*git lfs pull"):
+        ImageCaptionCorpus.from_karpathy(tmp_path / "x.json", tmp_path)
+
+
 def test_each_folder_is_listed_once_and_no_file_is_looked_up(tmp_path, monkeypatch):
     path, images = coco_like(tmp_path, 40)
     resolved, real = [], karpathy.resolve_inside
@@ -254,6 +260,17 @@ def test_stopping_early_ends_the_workers(tmp_path):
     assert multiprocessing.active_children() == []
 
 
+def test_a_very_large_picture_is_refused_by_each_of_four_workers(tmp_path):
+    corpus = photos(tmp_path / "photos", 2)
+    Image.new("1", (14_000, 14_000)).save(tmp_path / "photos" / "003.png")  # small as a file, 784 MB in memory
+    corpus = ImageCaptionCorpus.from_folder(tmp_path / "photos")
+    made = load_pictures(corpus, [0, 1] * CHUNK + [2] * (3 * CHUNK), 16, workers=4)
+    assert_same_pixels((next(made) for _ in range(2 * CHUNK)), [corpus.image(i, 16) for i in [0, 1] * CHUNK])
+    with pytest.raises(ValueError, match="003.png is too large for the memory.*make it smaller") as raised:
+        next(made)
+    assert "\n" not in str(raised.value)
+
+
 UNGUARDED = """
 import sys
 from gcr_tutorial.data.corpus import ImageCaptionCorpus
@@ -364,6 +381,21 @@ def test_a_copy_with_karpathys_columns(hub, tmp_path):
     assert_same_pixels([corpus.image(1)], [open_image(tmp_path / "1.jpg")])
     jobs = [pickle.loads(pickle.dumps(corpus.picture_job(i, 16))) for i in range(3)]
     assert_same_pixels((job() for job in jobs), load_pictures(corpus, range(3), 16, workers=0))
+
+
+@needs_datasets
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_rotated_jpeg_from_parquet_has_the_pixels_of_the_file(hub, tmp_path, orientation):
+    file, exif = tmp_path / "phone.jpg", Image.Exif()
+    exif[0x0112] = orientation
+    Image.open(BytesIO(jpeg(3))).save(file, exif=exif, quality=95)
+    (tmp_path / "copy").mkdir()
+    rows = {"caption": ["a dog"], "split": ["test"]}
+    dataset(rows, 1, [{"bytes": file.read_bytes(), "path": None}]).to_parquet(tmp_path / "copy" / "test.parquet")
+    from_parquet, from_file = ImageCaptionCorpus.from_hub(tmp_path / "copy"), ImageCaptionCorpus.from_folder(tmp_path)
+    assert from_file.image(0).size == ((40, 30) if orientation < 5 else (30, 40))
+    for size in (None, 16):
+        assert_same_pixels([from_parquet.image(0, size)], [from_file.image(0, size)])
 
 
 @needs_datasets

@@ -2,12 +2,14 @@
 
 import os
 import struct
+from io import BytesIO
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from gcr_tutorial.data.image_files import find_images, open_image, resolve_folder, resolve_inside, square
+from gcr_tutorial.data import image_files
+from gcr_tutorial.data.image_files import decode_image, find_images, open_image, resolve_folder, resolve_inside, square
 
 RED, BLUE = (220, 30, 30), (30, 30, 220)
 
@@ -64,6 +66,29 @@ def test_decompression_bomb_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(ValueError, match="bomb.png.*DecompressionBomb"):
         open_image(tmp_path / "bomb.png")
+
+
+def test_a_picture_too_large_for_the_memory_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    Image.new("RGB", (300, 300)).save(tmp_path / "large.png")
+    Image.new("RGB", (800, 800)).save(tmp_path / "large.jpg")
+    monkeypatch.setattr(image_files, "MAX_PIXELS", 250**2)
+    decoded = []
+    monkeypatch.setattr(image_files, "_to_rgb", lambda image: decoded.append(image.size) or image)
+    with pytest.raises(ValueError, match="large.png is too large.*300 x 300 pixels, and at most 62,500.*make it smaller"):
+        open_image(tmp_path / "large.png")
+    with pytest.raises(ValueError, match="large.jpg is too large"):
+        open_image(tmp_path / "large.jpg")
+    open_image(tmp_path / "large.jpg", at_least=90)  # a JPEG is decoded at an eighth of its size
+    assert decoded == [(100, 100)]
+
+
+def test_a_git_lfs_pointer_is_called_one(tmp_path):
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1\nsize 12345\n"
+    (tmp_path / "photo.jpg").write_bytes(pointer)
+    with pytest.raises(ValueError, match="photo.jpg is not the picture but a Git-LFS pointer to it: run `git lfs pull`"):
+        open_image(tmp_path / "photo.jpg")
+    with pytest.raises(ValueError, match="x of a data set is not the picture.*git lfs pull"):
+        decode_image(BytesIO(pointer), "x of a data set")
 
 
 def test_16_bit_greyscale_keeps_its_shades(tmp_path):

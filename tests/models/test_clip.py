@@ -1,6 +1,9 @@
 """CLIP as a baseline: embeddings, rankings, the contrastive loss and fine-tuning."""
 
 import math
+import pickle
+import shutil
+from pathlib import Path
 
 import numpy as np
 import open_clip
@@ -11,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from gcr_tutorial.errors import UserError
 from gcr_tutorial.models.clip import embed_images, embed_texts, load_clip
 from gcr_tutorial.pretraining.clip_folder import clip_config, new_clip, save_clip_weights, train_clip_tokenizer
 from gcr_tutorial.retrieval.dense import zero_shot_rankings
@@ -188,3 +192,39 @@ def test_fine_tuning_stops_where_the_loss_is_not_finite(folder):
     with pytest.raises(FloatingPointError, match="lower learning rate"):
         fine_tune_clip(clip, IMAGES, PAIRS, epochs=1, bf16=False)
     assert all(torch.isfinite(weight).all() for name, weight in clip.model.named_parameters() if name != "logit_scale")
+
+
+class Pickled:
+    """When it is unpickled, it writes a file: that must never happen."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __reduce__(self):
+        return Path.touch, (self.file,)
+
+
+def test_pickled_weights_are_refused_and_not_read(folder, tmp_path, monkeypatch):
+    """In a folder, and in a snapshot of the Hub, offline."""
+    ran, commit = tmp_path / "ran", "0123456789abcdef0123456789abcdef01234567"
+    repository = tmp_path / "hub" / "models--someone--clip"
+    snapshot = repository / "snapshots" / commit
+    shutil.copytree(folder, snapshot)
+    (snapshot / "open_clip_model.safetensors").unlink()
+    (snapshot / "open_clip_pytorch_model.bin").write_bytes(pickle.dumps(Pickled(ran)))
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    for name in (snapshot, "hf-hub:someone/clip", f"hf-hub:someone/clip@{commit}"):
+        with pytest.raises(UserError, match="only as a pickled file") as raised:
+            load_clip(name)
+        assert "\n" not in str(raised.value)
+    assert not ran.exists()
+    with pytest.raises(FileNotFoundError, match="someone/none is neither a folder nor in the Hugging Face cache"):
+        load_clip("hf-hub:someone/none")
+
+
+def test_queries_are_normalised_for_clip_too(clip):
+    one, other = embed_texts(clip, ["a caf\u00e9 dog", "  a  cafe\u0301 dog\n"])
+    assert torch.equal(one, other)
