@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from gcr_tutorial.errors import NonFiniteScoreError
 from gcr_tutorial.models.clip import Clip, embed_texts, load_clip
 from gcr_tutorial.paths import located
 
@@ -56,12 +57,18 @@ class DenseGallery:
         return embed_texts(self._clip, list(queries))
 
     def rerank(self, queries: Sequence[str], found: Sequence[Sequence[Any]], k: int | None = None) -> list[list[Any]]:
-        """The hits of each query, most similar to it by CLIP first, at most `k`; their `score` becomes the cosine."""
+        """The hits of each query, most similar to it by CLIP first, at most `k`; their `score` becomes the cosine.
+
+        Raises FloatingPointError for a query whose cosines are NaN.
+        """
         if not queries:
             return []
         result = []
-        for query, hits in zip(self.embed(queries), found, strict=True):
-            cosines = (self.embeddings[[hit.row for hit in hits]] @ query).tolist()
+        for number, (query, hits) in enumerate(zip(self.embed(queries), found, strict=True)):
+            cosines = self.embeddings[[hit.row for hit in hits]] @ query
+            if not cosines.isfinite().all():
+                raise NonFiniteScoreError(number, queries[number])
+            cosines = cosines.tolist()
             order = sorted(range(len(hits)), key=lambda i: -cosines[i])  # equals keep the beam's order
             result.append([replace(hits[i], score=cosines[i]) for i in order[:k]])
         return result

@@ -20,7 +20,7 @@ from huggingface_hub import HfApi
 from safetensors import SafetensorError
 
 from gcr_tutorial.decoding import constrained_beam_search, left_pad
-from gcr_tutorial.errors import UserError, UserFileNotFoundError, UserValueError
+from gcr_tutorial.errors import NonFiniteScoreError, UserError, UserFileNotFoundError, UserValueError
 from gcr_tutorial.files import new_folder, recover_folder, write_text
 from gcr_tutorial.hub import is_hub_id, snapshot
 from gcr_tutorial.identifiers import Identifiers
@@ -126,7 +126,7 @@ class GenerativeRetriever:
                 to the query, and the first k are returned.
 
         Raises UserValueError for an empty query, for k below 1 and for fewer beams than k; UserFileNotFoundError where
-        `rerank` lacks what it needs.
+        `rerank` lacks what it needs; FloatingPointError for a query after which the scores are NaN or infinite.
         """
         if any(not query.strip() for query in queries):
             raise UserValueError("the query is empty: type a few words that describe the picture")
@@ -147,7 +147,12 @@ class GenerativeRetriever:
         found: list[list[Hit]] = [[] for _ in prompts]
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
-            for i, answers in zip(batch, search([prompts[i] for i in batch])):
+            try:
+                found_now = search([prompts[i] for i in batch])
+            except NonFiniteScoreError as error:  # it has the number in this batch
+                query = batch[error.query]
+                raise NonFiniteScoreError(query, queries[query]) from None
+            for i, answers in zip(batch, found_now):
                 found[i] = [Hit(self.identifiers.image_ids[rows[at]], rows[at], score) for at, score in answers]
             if progress is not None:
                 progress(min(start + batch_size, len(order)), len(order))

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from gcr_tutorial.config import CheckpointConfig, TrainingConfig
+from gcr_tutorial.errors import NonFiniteScoreError
 from gcr_tutorial.models.backbone import Backbone
 from gcr_tutorial.models.lora import language_model
 from gcr_tutorial.models.prompts import retrieve_prompts
@@ -141,8 +142,14 @@ def fine_tune_classifier(
 def rank_by_classifier(
     backbone: Backbone, classifier: ClipClassifier, inputs: Mapping[str, torch.Tensor], rows: Sequence[int], k: int
 ) -> list[list[tuple[int, float]]]:
-    """For each prompt of `inputs` (see `left_pad`) the `k` likeliest of `rows` as (place in `rows`, log-probability in nats
-    among all N images), best first: what `trie_search` returns, by one matrix product."""
-    scores = classifier(last_hidden(backbone, inputs["input_ids"], inputs.get("attention_mask"))).log_softmax(-1)  # (B, N)
-    scores, places = scores[:, list(rows)].sort(dim=1, descending=True, stable=True)
-    return [list(zip(at, values)) for at, values in zip(places[:, :k].tolist(), scores[:, :k].tolist())]
+    """The likeliest images for each prompt by one matrix product, in the form of `trie_search`.
+
+    For each prompt of `inputs` (see `left_pad`) the `k` likeliest of `rows` as (index in `rows`, log-probability in nats among
+    all N images), best first. Raises FloatingPointError for a prompt after which the logits are NaN or infinite.
+    """
+    logits = classifier(last_hidden(backbone, inputs["input_ids"], inputs.get("attention_mask")))  # (B, N)
+    bad = ~logits.isfinite().all(dim=1)
+    if bad.any():
+        raise NonFiniteScoreError(int(bad.long().argmax()))
+    scores, order = logits.log_softmax(-1)[:, list(rows)].sort(dim=1, descending=True, stable=True)
+    return [list(zip(indices, values)) for indices, values in zip(order[:, :k].tolist(), scores[:, :k].tolist())]

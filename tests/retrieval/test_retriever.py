@@ -1,7 +1,9 @@
 """The retriever: rankings that do not depend on batches or on saving, folders that hold nothing but data."""
 
 import json
+import math
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +20,7 @@ from gcr_tutorial.config import RunConfig, TrainingConfig, get_preset
 from gcr_tutorial.data.corpus import ImageCaptionCorpus
 from gcr_tutorial.errors import UserError, UserImportError, UserValueError
 from gcr_tutorial.experiments.pipeline import run
+from gcr_tutorial.models.prompts import retrieve_prompts
 from gcr_tutorial.retrieval import retriever as module
 from gcr_tutorial.retrieval.pictures import picture_of
 from gcr_tutorial.retrieval.retriever import GenerativeRetriever, Hit
@@ -54,6 +57,19 @@ def test_rows_choose_the_gallery(retriever):
     for bad in ([TRAIN + TEST], [-1]):
         with pytest.raises(ValueError, match="from 0 to 19"):
             retriever.search("a dog", rows=bad)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 256])
+def test_a_query_with_scores_that_are_not_finite_is_named(folder, batch_size):
+    retriever = GenerativeRetriever.from_pretrained(folder)
+    prompts = [set(ids) for ids in retrieve_prompts(retriever.backbone, QUERIES)]
+    own = [ids - set().union(*(others for others in prompts if others is not ids)) for ids in prompts]
+    at = max(i for i, ids in enumerate(own) if ids)  # a query with a token that no other has
+    retriever.backbone.model.get_input_embeddings().register_forward_hook(  # not the weight, which the head may share
+        lambda module, ids, out: out.masked_fill((ids[0] == min(own[at]))[..., None], math.nan)
+    )
+    with pytest.raises(FloatingPointError, match=re.escape(f"query {at} ({QUERIES[at]!r}) are NaN or infinite")):
+        retriever.rank(QUERIES, 5, batch_size=batch_size)
 
 
 def test_batches_and_padding_change_nothing(retriever):

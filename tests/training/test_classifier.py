@@ -79,6 +79,15 @@ def test_some_rows_are_ranked_as_among_all(backbone):
         assert answers == expected  # places in `rows`
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_prompt_after_which_the_scores_are_not_finite_is_named(backbone, value):
+    classifier, inputs = ClipClassifier(32, embeddings()).requires_grad_(False), padded(backbone)
+    only_there = set(inputs["input_ids"][1].tolist()) - set(inputs["input_ids"][[0, 2]].flatten().tolist())
+    backbone.model.requires_grad_(False).get_input_embeddings().weight[min(only_there)] = value
+    with pytest.raises(FloatingPointError, match="query 1"):
+        rank_by_classifier(backbone, classifier, inputs, range(N), 3)
+
+
 def test_equal_images_keep_their_order(backbone):
     classifier = ClipClassifier(32, embeddings(1).repeat(4, 1)).requires_grad_(False)
     [answers] = rank_by_classifier(backbone, classifier, padded(backbone, ["a dog"]), [3, 1, 2], 3)
