@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = exports(
     {
         "style": "INK GOOD QUIET LINES MARKERS",
         "canvas": "Canvas",
-        "method_map": "method_map",
+        "method": "method_map",
         "rankings": "ranking_figure save_ranking comparison_figure",
         "training_curves": "curves_figure loss_figure memorization_figure ranks_figure first_named naming_figure",
         "recalls": "recall_figure interval_figure ablation_figure",
@@ -22,7 +22,7 @@ __getattr__, __dir__, __all__ = exports(
         "pseudo_queries": "next_word_figure captions_figure",
         "trie": "trie_figure",
         "cluster_tree": "cluster_tree_figure",
-        "cluster_browser": "cluster_browser cluster_figure cluster_picture rows_below children_below",
+        "browser": "cluster_browser cluster_figure cluster_picture rows_below children_below",
         "beam_search": "beam_figure",
         "leak": "leak_figure",
         "live": "Picture Line status_line LiveLoss",

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from gcr_tutorial.identifiers import Identifiers
-from gcr_tutorial.viz import cluster_browser as module
+from gcr_tutorial.viz import browser as module
 from gcr_tutorial.viz import controls
-from gcr_tutorial.viz.cluster_browser import children_below, cluster_browser, cluster_figure, cluster_picture, rows_below
+from gcr_tutorial.viz.browser import children_below, cluster_browser, cluster_figure, cluster_picture, rows_below
 
 CODES = (("a", "x"), ("b", "y"), ("a", "y", "z"), ("b", "x"), ("a", "y", "x"), ("a",))
 IDENTIFIERS = Identifiers("structured", CODES, tuple("012345"), ("a", "b", "x", "y", "z"))

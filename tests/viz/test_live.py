@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from gcr_tutorial.viz import live as live_outputs
-from gcr_tutorial.viz.method_map import STEPS, method_map
+from gcr_tutorial.viz.method import STEPS, method_map
 
 
 class Handle:
