@@ -63,9 +63,9 @@ from gcr_tutorial.models.prompts import RETRIEVE_INSTRUCTION, prompt_ids, retrie
 from gcr_tutorial.models.tokens import add_tokens
 from gcr_tutorial.paths import located
 from gcr_tutorial.picturebook import sample_scene, scene_seed
-from gcr_tutorial.pretraining.run import stage_recipes
+from gcr_tutorial.pretraining.config import vlm_stages
 from gcr_tutorial.pretraining.scene_bank import SceneBank
-from gcr_tutorial.pretraining.vlm_training import new_backbone, pretrain
+from gcr_tutorial.pretraining.vlm_training import new_backbone, pretrain_vlm
 from gcr_tutorial.training.batches import collate, length_bucketed_batches
 from gcr_tutorial.training.examples import Example, memorize_examples, retrieve_examples, target_ids
 from gcr_tutorial.training.fine_tuning import fine_tune
@@ -542,9 +542,11 @@ def recall_stage(plan: Plan, device: torch.device, work: Path) -> dict[str, Any]
     backbone = new_backbone(bank, **plan.mid)
     backbone.model.to(device)
     stages = []
-    for name, config in stage_recipes(plan.minutes, 0, from_nothing=True).items():
+    for name, config in vlm_stages(plan.minutes, 0, from_nothing=True).items():
         config = replace(config, bf16=half_type(device) == torch.bfloat16)  # never on a T4
-        stages.append({"stage": name, **pretrain(backbone, bank, config, work / f"{name}.pt", name=f"mid-size, {name}")})
+        stages.append(
+            {"stage": name, **pretrain_vlm(backbone, bank, config, work / f"{name}.safetensors", name=f"mid-size, {name}")}
+        )
     if not (folder / "config.json").is_file():
         save_backbone(Backbone(backbone.model.to("cpu"), backbone.processor), folder)
     parameters = sum(p.numel() for p in backbone.model.parameters())

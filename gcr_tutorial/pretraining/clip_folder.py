@@ -1,4 +1,4 @@
-"""An open_clip folder made from nothing: configuration, a tokenizer of its own, and weights.
+"""A new open_clip folder with random weights: configuration, a tokenizer of its own, and the model.
 
 open_clip opens such a folder with `create_model_and_transforms("local-dir:PATH")` and with
 `get_tokenizer("local-dir:PATH")`."""
@@ -16,17 +16,18 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.models.clip import CONFIG_FILE, WEIGHTS_FILE, Clip, open_clip_parts
 
 PAD, BOS, EOS = "<pad>", "<bos>", "<eos>"
 
 
 def train_clip_tokenizer(texts: Iterable[str], vocab_size: int = 2000, context_length: int = 32) -> PreTrainedTokenizerFast:
-    """A lower-casing byte-level BPE tokenizer that puts BOS and EOS around a text, pads on the right and, when it must
-    cut at `context_length`, keeps EOS. Raises ValueError where there are no texts."""
+    """A byte-level BPE tokenizer that lowers case, puts BOS and EOS around a text and pads on the right. A text that is
+    longer than `context_length` is cut, and still ends with EOS. Raises UserValueError where there are no texts."""
     texts = list(texts)
     if not texts:
-        raise ValueError("the tokenizer needs texts to learn its vocabulary from: give tokenizer_texts")
+        raise UserValueError("the tokenizer needs texts to learn its vocabulary from: give tokenizer_texts")
     bpe = Tokenizer(models.BPE())
     bpe.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
@@ -49,7 +50,7 @@ def train_clip_tokenizer(texts: Iterable[str], vocab_size: int = 2000, context_l
 
 
 def wrap_tokenizer(bpe: Tokenizer, context_length: int) -> PreTrainedTokenizerFast:
-    """`bpe` as a transformers tokenizer that knows its special tokens, side of padding and longest text."""
+    """`bpe` as a transformers tokenizer with its special tokens, padding on the right and the maximal length."""
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe,
         pad_token=PAD,
@@ -71,9 +72,10 @@ def clip_config(
     mlp_ratio: float = 3.0,
     embed_dim: int = 192,
 ) -> dict[str, Any]:
-    """The content of `open_clip_config.json` for a pair of small transformers of the same width and depth."""
+    """The content of `open_clip_config.json` for an image and a text transformer of the same width and depth. Raises
+    UserValueError where the patches do not fill the image."""
     if image_size % patch_size:
-        raise ValueError(f"image_size {image_size} is not a multiple of patch_size {patch_size}")
+        raise UserValueError(f"image_size {image_size} is not a multiple of patch_size {patch_size}")
     return {
         "model_cfg": {
             "embed_dim": embed_dim,
@@ -86,7 +88,7 @@ def clip_config(
                 "mlp_ratio": mlp_ratio,
                 "pool_type": "avg",
             },
-            # pool_type: the default, "argmax", pools at the largest token id, which is CLIP's own EOS but not ours
+            # pool_type: the default, "argmax", pools at the largest token id, which is EOS in OpenAI's tokenizer but not in ours
             "text_cfg": {
                 "context_length": tokenizer.model_max_length,
                 "vocab_size": len(tokenizer),
@@ -97,7 +99,7 @@ def clip_config(
                 "pool_type": "eos",
                 "eos_id": tokenizer.eos_token_id,
                 "pad_id": tokenizer.pad_token_id,
-                # any name: with local-dir: open_clip reads the tokenizer in the folder itself
+                # any name will do: open_clip reads the tokenizer of a local-dir: model from the folder
                 "hf_tokenizer_name": "tiny-clip",
             },
         },
@@ -106,14 +108,14 @@ def clip_config(
 
 
 def new_clip(folder: str | Path, tokenizer: PreTrainedTokenizerFast, config: dict[str, Any], seed: int = 0) -> Clip:
-    """Write configuration and tokenizer into `folder` and open it with open_clip: a model with random weights (which
-    `save_clip_weights` adds to the folder)."""
+    """Write configuration and tokenizer into `folder`, and open it with open_clip: a model with random weights, which
+    `save_clip_weights` adds to the folder later."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=1) + "\n")
     tokenizer.save_pretrained(folder)
     before = logging.root.manager.disable
-    logging.disable(logging.WARNING)  # open_clip warns, rightly, that the folder has no weights yet
+    logging.disable(logging.WARNING)  # open_clip warns that the folder has no weights, which is so until they are trained
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

@@ -1,6 +1,6 @@
-"""A bank of pretraining scenes: pictures, captions and questions rendered once, read by both backbones' pretraining.
+"""The scene bank: the pictures, captions and questions of the pretraining scenes, made once and kept on disk.
 
-Both tiny-vlm and tiny-clip learn from the same bank, so that they see the same images and captions (design: fairness).
+tiny-vlm and tiny-clip are both trained on it, so that a comparison of the two is fair: they saw the same images and captions.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from pathlib import Path
 
 import numpy as np
 
+from gcr_tutorial.errors import UserFileNotFoundError, UserValueError
 from gcr_tutorial.files import write_text
 from gcr_tutorial.picturebook import captions, render, sample_scene, scene_seed
 from gcr_tutorial.picturebook.questions import inventory, questions
 
-CHUNK = 500
-QUESTIONS = 6
+CHUNK = 500  # scenes that one process makes at a time
+QUESTIONS = 6  # about each scene
 
 
 @dataclass
 class SceneBank:
-    """`images` (N, S, S, 3) uint8; `captions[i]` five sentences; `questions[i]` (question, answer) pairs, the first the
-    inventory. `seed` names the scenes: number i is `scene_seed("pretraining", seed, i)`."""
+    """N scenes: `images` (N, S, S, 3) uint8, `captions` five sentences each, `questions` (question, answer) pairs, of which
+    the first asks for everything in the picture. Scene i has the seed `scene_seed("pretraining", seed, i)`."""
 
     images: np.ndarray
     captions: list[list[str]]
@@ -38,10 +39,11 @@ class SceneBank:
 
     @classmethod
     def open(cls, directory: str | Path) -> SceneBank:
-        """The bank that `build` wrote into `directory`; pictures stay on disk (memory-mapped)."""
+        """The bank that `build` wrote into `directory`. The pictures stay on disk (memory-mapped). Raises
+        UserFileNotFoundError where there is none."""
         directory = Path(directory)
         if not (directory / "bank.json").exists():
-            raise FileNotFoundError(f"no scene bank in {directory}: build one with SceneBank.build")
+            raise UserFileNotFoundError(f"no scene bank in {directory}: build one with SceneBank.build")
         said = [json.loads(line) for line in (directory / "said.jsonl").read_text().splitlines()]
         return cls(
             np.load(directory / "images.npy", mmap_mode="r"),
@@ -61,10 +63,11 @@ class SceneBank:
         avoid: frozenset = frozenset(),
         progress=print,
     ) -> SceneBank:
-        """Render scenes 0..n-1 of the world "pretraining" into `directory`, unless the same bank, drawn and described by
-        today's rules, is there already.
+        """Make the bank of scenes 0..n-1 of the world "pretraining" in `directory`, with pictures of `size` pixels a side.
+        Where the same bank is there already, and today's code would draw and describe the same, it is opened.
 
-        `avoid` holds the `Scene.content` of scenes that must not be among them (the tutorial's); meeting one raises.
+        `avoid` holds the `Scene.content` of scenes that must not be in the bank (those of the tutorial). Raises
+        UserValueError where one of them is.
         """
         directory = Path(directory)
         about = {"n": n, "size": size, "seed": seed, "rules": _fingerprint(size, seed)}
@@ -79,7 +82,7 @@ class SceneBank:
             chunks = [(i, min(i + CHUNK, n), size, seed) for i in range(0, n, CHUNK)]
             for (first, last, _, _), (pictures, lines, contents) in zip(chunks, pool.map(_render_chunk, chunks)):
                 if not avoid.isdisjoint(contents):
-                    raise ValueError(f"a scene among {first}..{last - 1} is one of the tutorial's: take another seed")
+                    raise UserValueError(f"a scene among {first}..{last - 1} is one of the tutorial's: take another seed")
                 images[first:last] = pictures
                 said.writelines(lines)
                 rate = last / (time.time() - start)
@@ -90,12 +93,13 @@ class SceneBank:
 
 
 def _fingerprint(size: int, seed: int) -> int:
-    """Changes where the rules of drawing, captions or questions change what the first scenes look like."""
+    """A number that changes when the code draws or describes the first 20 scenes in another way."""
     pictures, lines, _ = _render_chunk((0, 20, size, seed))
     return zlib.crc32("".join(lines).encode(), zlib.crc32(pictures.tobytes()))
 
 
-def _render_chunk(job: tuple[int, int, int, int]) -> tuple[np.ndarray, list[str], list[int]]:
+def _render_chunk(job: tuple[int, int, int, int]) -> tuple[np.ndarray, list[str], list[tuple]]:
+    """Pictures, lines of said.jsonl and `Scene.content` of the scenes first..last - 1."""
     first, last, size, seed = job
     pictures, lines, contents = np.empty((last - first, size, size, 3), np.uint8), [], []
     for i in range(first, last):

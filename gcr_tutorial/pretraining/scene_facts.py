@@ -1,8 +1,8 @@
-"""The vision tower's own lesson: for each part of the picture, what is there.
+"""Facts about scenes, and the head that predicts them from image tokens, so that the vision tower learns to see.
 
-A language model that reads a random vision tower learns to ignore it. Real backbones start from a pretrained tower
-(SmolVLM from SigLIP); ours has the scenes' exact contents to learn from: each image token predicts the facts about the
-things in its cell of the picture ("boy", "boy red shirt", "beach" ...). The prediction head is thrown away in the end.
+A language model on a random vision tower learns to ignore the image. Real backbones start from a pretrained tower (SmolVLM
+from SigLIP). tiny-vlm's tower is trained on the exact contents of the scenes instead: each image token predicts which facts
+hold in its cell of the picture ("boy", "boy red shirt", "beach" ...). The head is thrown away after pretraining.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from gcr_tutorial.models.backbone import Backbone
 from gcr_tutorial.picturebook import Scene, sample_scene, scene_seed
 from gcr_tutorial.picturebook.sampling import bounds, core
 
-MIN_OVERLAP = 0.2  # of a cell's area
+MIN_OVERLAP = 0.2  # a thing is in a cell if it covers at least this share of the cell's area
 
 
 def entity_facts(scene: Scene) -> Iterator[tuple[tuple[float, float, float, float], list[str]]]:
-    """(box in page units, facts) pairs; the facts of the whole scene come with the whole page."""
+    """Pairs of a box (left, top, right, bottom, in page units) and the facts that hold in it. The first pair has the facts
+    of the whole scene."""
     yield (0.0, 0.0, 1.0, 1.0), [scene.setting, f"time {scene.time}", f"weather {scene.weather}"]
     for e in scene.entities:
         facts = [e.kind, f"{e.count} {e.kind}"]
@@ -39,7 +40,7 @@ def entity_facts(scene: Scene) -> Iterator[tuple[tuple[float, float, float, floa
 
 
 def fact_names(seed: int, scenes: int = 6000, at_least: int = 6) -> list[str]:
-    """The facts that occur in at least so many of the first scenes of the pretraining world, in a fixed order."""
+    """The facts that occur in at least `at_least` of the first `scenes` scenes of the pretraining world, sorted."""
     counts = Counter(
         fact
         for i in range(scenes)
@@ -50,7 +51,8 @@ def fact_names(seed: int, scenes: int = 6000, at_least: int = 6) -> list[str]:
 
 
 def cell_targets(scene: Scene, index: dict[str, int], side: int) -> np.ndarray:
-    """(side * side, F) of 0/1: which facts hold in each cell, row by row as the image tokens are ordered."""
+    """(side * side, F) of 0 and 1: which of the F facts of `index` hold in each cell of a grid of `side` by `side`. The
+    cells are in the order of the image tokens, row by row."""
     targets = np.zeros((side, side, len(index)), np.float32)
     for (left, top, right, bottom), facts in entity_facts(scene):
         known = [index[fact] for fact in facts if fact in index]
@@ -66,15 +68,15 @@ def cell_targets(scene: Scene, index: dict[str, int], side: int) -> np.ndarray:
 
 
 def _overlap(low: float, high: float, side: int) -> np.ndarray:
-    """Share of each of `side` equal parts of [0, 1] that [low, high] covers."""
+    """(side,): the share of each of `side` equal parts of [0, 1] that the interval [low, high] covers."""
     edges = np.arange(side + 1) / side
     return np.clip(np.minimum(high, edges[1:]) - np.maximum(low, edges[:-1]), 0, None) * side
 
 
-class FactLesson(nn.Module):
-    """The head that reads facts off image tokens, and the scenes of a bank that say which facts hold.
+class FactHead(nn.Module):
+    """Predicts from image tokens which facts hold in their cells, and computes the loss of these predictions.
 
-    `bank_seed` names the scenes; the facts asked for are those of `fact_names(bank_seed)`.
+    The scenes are those of the bank with the seed `bank_seed`; the facts are `fact_names(bank_seed)`.
     """
 
     def __init__(self, backbone: Backbone, bank_seed: int, seed: int = 0) -> None:
@@ -89,7 +91,7 @@ class FactLesson(nn.Module):
         nn.init.constant_(self.read.bias, -4.0)  # most facts do not hold
 
     def targets(self, scenes: Sequence[int]) -> torch.Tensor:
-        """(B, cells, facts) of 0/1 for the scenes with these numbers in the bank."""
+        """(B, cells, facts) of 0 and 1 for the scenes with these indices in the bank."""
         return torch.from_numpy(
             np.stack(
                 [
@@ -100,10 +102,10 @@ class FactLesson(nn.Module):
         )
 
     def forward(self, features: torch.Tensor, scenes: Sequence[int]) -> tuple[torch.Tensor, float]:
-        """Cross-entropy, in nats a cell summed over the facts, of image features (B, cells, H), and the F1 of the facts
-        told with probability over one half, in percent."""
+        """The loss of image features (B, cells, H): binary cross-entropy summed over the facts, mean over the cells, in
+        nats. And the F1 score, in percent, of the facts that are predicted with a probability above one half."""
         targets, logits = self.targets(scenes).to(features.device), self.read(self.norm(features)).float()
         loss = nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="sum") / targets.shape[:2].numel()
-        told = logits > 0
-        right = (told & (targets > 0)).sum().item()
-        return loss, 200 * right / max(1, told.sum().item() + int(targets.sum().item()))
+        predicted = logits > 0
+        right = (predicted & (targets > 0)).sum().item()
+        return loss, 200 * right / max(1, predicted.sum().item() + int(targets.sum().item()))

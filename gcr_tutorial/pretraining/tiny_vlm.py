@@ -1,4 +1,4 @@
-"""tiny-vlm before it is pretrained: its byte-level BPE tokenizer, and the model that SmolVLM-256M is, in miniature."""
+"""tiny-vlm before pretraining: its byte-level BPE tokenizer, and a small model of SmolVLM-256M's architecture."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.models.prompts import CAPTION_INSTRUCTION, MEMORIZE_INSTRUCTION, RETRIEVE_INSTRUCTION
 
 UNUSED, START, PAD = "<|endoftext|>", "<|im_start|>", "<|im_end|>"  # SmolVLM's names
@@ -36,21 +37,24 @@ CHAT_TEMPLATE = (
 def train_tokenizer(texts: Iterable[str], vocab_size: int = 1500) -> PreTrainedTokenizerFast:
     """Byte-level BPE trained on `texts`, the chat template's words and all two-digit numbers; pads on the left.
 
-    The 90 two-digit tokens make `string` identifiers differ from digit-by-digit `numeric` ones. The vocabulary may end
-    up smaller than `vocab_size` where the texts run out of pairs to merge. Raises ValueError for too small a size.
+    With the 90 two-digit tokens, `string` identifiers differ from `numeric` ones, which are written digit by digit. The
+    vocabulary is smaller than `vocab_size` where the texts have too few pairs to merge. Raises UserValueError for a size
+    that is too small.
     """
     texts = list(texts)
     numbers = [str(n) for n in range(10, 100)]
     smallest = 256 + len(SPECIAL_TOKENS) + len(numbers) + 50
     if vocab_size < smallest:
-        raise ValueError(f"vocab_size={vocab_size} is too small for bytes, specials and numbers: use >= {smallest}")
+        raise UserValueError(f"vocab_size={vocab_size} is too small for bytes, specials and numbers: use >= {smallest}")
     common = Counter(word for text in texts for word in text.split()).most_common(100)
-    weight = 10 + (common[-1][1] if common else 0)  # as often as the texts' 100th word: ours never lose to rare words
+    weight = 10 + (
+        common[-1][1] if common else 0
+    )  # as often as the 100th most common word, so that our words get tokens before rare ones
     prompts = [CAPTION_INSTRUCTION, MEMORIZE_INSTRUCTION, RETRIEVE_INSTRUCTION.format(query="")]
     ours = " ".join(numbers) + "\nUser:\nAssistant: " + "".join(f"\n{prompt}\n {prompt}" for prompt in prompts)
 
     tokenizer = Tokenizer(models.BPE())
-    # Like GPT-2's splitting, but runs of digits split into pairs so that numbers stay made of few, shared tokens.
+    # Splits as GPT-2 does, but runs of digits into pairs, so that all numbers are made of few tokens.
     pattern = Regex(r"\p{N}{1,2}| ?\p{L}+|'(?:s|t|re|ve|m|ll|d)| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -107,13 +111,13 @@ def build_tiny_vlm(
     """A randomly initialised tiny-vlm in float32 and its processor.
 
     An image of `image_size` px becomes (image_size / patch)^2 patches and, after the connector's pixel shuffle,
-    (image_size / patch)^2 / scale^2 image tokens (16 by default). Raises ValueError where the sizes do not divide.
+    (image_size / patch)^2 / scale^2 image tokens (16 by default). Raises UserValueError where the sizes do not divide.
     """
     side, rest = divmod(image_size, patch)
     if rest or side % scale:
-        raise ValueError(f"image_size={image_size} must be a multiple of patch*scale={patch * scale}")
+        raise UserValueError(f"image_size={image_size} must be a multiple of patch*scale={patch * scale}")
     if hidden % heads or (hidden // heads) % 2:
-        raise ValueError(f"hidden={hidden} must split into {heads} heads of even width")
+        raise UserValueError(f"hidden={hidden} must split into {heads} heads of even width")
     config = Idefics3Config(
         vision_config=dict(
             hidden_size=hidden,

@@ -11,9 +11,9 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from gcr_tutorial.models.clip import embed_images, embed_texts, load_clip
-from gcr_tutorial.pretraining import clip_training as clip_pretraining
 from gcr_tutorial.pretraining.clip_folder import clip_config, new_clip, save_clip_weights, train_clip_tokenizer
-from gcr_tutorial.pretraining.clip_training import pretrain_clip, recall_evaluator
+from gcr_tutorial.pretraining.clip_training import draw_batch, pretrain_clip, recall_evaluator
+from gcr_tutorial.pretraining.config import ClipPretrainingConfig
 from gcr_tutorial.training.clip_towers import caption_ends, fast_encode_images, fast_encode_texts, training_flops
 from gcr_tutorial.training.contrastive import clip_optimizers, set_lr
 
@@ -79,7 +79,9 @@ def train(bank, out_dir, steps, **options):
         **options,
     }
     texts = [caption for captions in bank.captions for caption in captions]
-    return pretrain_clip(bank, out_dir, minutes=steps / 60, tokenizer_texts=texts, **options)
+    settings = {name: options.pop(name) for name in list(options) if name in ClipPretrainingConfig.__dataclass_fields__}
+    config = ClipPretrainingConfig(minutes=steps / 60, **settings)
+    return pretrain_clip(bank, out_dir, config, tokenizer_texts=texts, **options)
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +160,7 @@ def test_preprocessing_is_the_pixels_of_training(folder):
     clip = load_clip(folder)
     picture = np.random.default_rng(1).integers(0, 256, (24, 24, 3), dtype=np.uint8)
     bank = ColourBank(images=np.stack([picture, picture]), captions=[["a"], ["b"]])
-    pixels = clip_pretraining._batch(bank, 0, 2, 1, 0.0, clip, seed=0)[0]
+    pixels = draw_batch(bank, 0, 2, 1, 0.0, clip, seed=0)[0]
     torch.testing.assert_close(clip.preprocess(Image.fromarray(picture)), pixels[0])
 
 
@@ -231,7 +233,7 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path):
     assert not (tmp_path / "resumed").exists()
     lines = []
     provenance = train(bank, tmp_path / "resumed", 12, progress=lines.append, **options)
-    assert "going on" in lines[0] and "step 6" in lines[0]
+    assert "continuing" in lines[0] and "step 6" in lines[0]
     assert provenance["training"]["steps"] == 12
     whole, resumed = (load_clip(tmp_path / name).model.state_dict() for name in ("whole", "resumed"))
     for name in whole:
@@ -259,7 +261,7 @@ def test_checkpoint_of_other_settings_is_refused(tmp_path):
 def test_too_small_a_bank_is_refused(tmp_path, images):
     bank = ColourBank(images=np.zeros((images, 24, 24, 3), np.uint8), captions=[["a red kite"]] * images)
     with pytest.raises(ValueError, match="two images"):
-        pretrain_clip(bank, tmp_path / "clip", minutes=1, tokenizer_texts=TEXTS)
+        pretrain_clip(bank, tmp_path / "clip", ClipPretrainingConfig(minutes=1), tokenizer_texts=TEXTS)
 
 
 def test_default_model_fits_the_size_limit(tmp_path):

@@ -104,20 +104,20 @@ def test_the_head_counts_what_it_tells(monkeypatch):
     """Loss and F1 against a count by hand, on a head that answers with what it is given."""
     monkeypatch.setattr(scene_facts, "fact_names", lambda seed: fact_names(seed, scenes=16, at_least=2))
     backbone = tiny_backbone()
-    lesson = scene_facts.FactLesson(backbone, bank_seed=0)
+    head = scene_facts.FactHead(backbone, bank_seed=0)
     cells = backbone.processor.image_seq_len
-    targets = lesson.targets([0, 1, 2])
-    assert targets.shape == (3, cells, len(lesson.index)) and lesson.side**2 == cells
+    targets = head.targets([0, 1, 2])
+    assert targets.shape == (3, cells, len(head.index)) and head.side**2 == cells
     for row, scene in zip(targets, SCENES):
-        assert torch.equal(row, torch.from_numpy(cell_targets(scene, lesson.index, lesson.side)))
-    lesson.norm = torch.nn.Identity()
-    lesson.read = torch.nn.Identity()
+        assert torch.equal(row, torch.from_numpy(cell_targets(scene, head.index, head.side)))
+    head.norm = torch.nn.Identity()
+    head.read = torch.nn.Identity()
     known = 8 * targets - 4  # logits: sure of everything, and right
-    loss, score = lesson(known, [0, 1, 2])
-    assert score == 100 and loss.item() == pytest.approx(len(lesson.index) * np.log1p(np.exp(-4)), rel=1e-4)
+    loss, score = head(known, [0, 1, 2])
+    assert score == 100 and loss.item() == pytest.approx(len(head.index) * np.log1p(np.exp(-4)), rel=1e-4)
     flipped = known.clone()
     flipped[targets > 0] = -4  # tells nothing
-    assert lesson(flipped, [0, 1, 2])[1] == 0
-    assert lesson(torch.full_like(known, 4.0), [0, 1, 2])[1] == pytest.approx(
+    assert head(flipped, [0, 1, 2])[1] == 0
+    assert head(torch.full_like(known, 4.0), [0, 1, 2])[1] == pytest.approx(
         200 * targets.sum().item() / (targets.numel() + targets.sum().item())
     )

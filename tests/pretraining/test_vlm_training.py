@@ -1,4 +1,4 @@
-"""Pretraining: the packed tree must teach exactly what separate sentences would, and survive a restart."""
+"""Pretraining of tiny-vlm: packed examples have the loss of separate sequences, and a killed run continues."""
 
 import dataclasses
 import random
@@ -13,10 +13,11 @@ from gcr_tutorial.models.preprocessing import pixels
 from gcr_tutorial.picturebook import captions, render, sample_scene, scene_seed
 from gcr_tutorial.picturebook.questions import inventory, questions
 from gcr_tutorial.pretraining import scene_facts
-from gcr_tutorial.pretraining.lessons import Lessons, PretrainingConfig, image_tokens, tree_loss
+from gcr_tutorial.pretraining.config import VlmPretrainingConfig
+from gcr_tutorial.pretraining.packing import ExamplePacker, image_tokens, packed_loss
 from gcr_tutorial.pretraining.scene_bank import SceneBank
 from gcr_tutorial.pretraining.tiny_vlm import build_tiny_vlm, train_tokenizer
-from gcr_tutorial.pretraining.vlm_training import pretrain, speed, visits
+from gcr_tutorial.pretraining.vlm_training import learning_rate_factor, pretrain_vlm, scene_order
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +41,13 @@ def backbone(bank: SceneBank) -> Backbone:
 
 
 def test_packed_tree_has_the_loss_of_separate_sequences(backbone: Backbone, bank: SceneBank) -> None:
-    config = PretrainingConfig(captions=3, questions=3, paraphrase=1.0)
-    lessons = Lessons(backbone, bank, config)
-    batch = lessons.batch([0, 1, 2], random.Random(3))
-    packed = tree_loss(backbone, batch, image_tokens(backbone, batch["pixels"]))
+    config = VlmPretrainingConfig(captions=3, questions=3, paraphrase=1.0)
+    packer = ExamplePacker(backbone, bank, config)
+    batch = packer.batch([0, 1, 2], random.Random(3))
+    packed = packed_loss(backbone, batch, image_tokens(backbone, batch["pixels"]))
     losses, rng = [], random.Random(3)
     for index in (0, 1, 2):
-        tree = lessons.tree(index, rng)
+        tree = packer.pack(index, rng)
         for segment in range(len(tree.parents)):
             lineage, at = set(), segment
             while at >= 0:
@@ -106,10 +107,10 @@ SILENT = dict(captions=0, inventory=0.0, questions=0, paraphrase=0.0)
 
 
 def test_interrupted_pretraining_goes_on_to_the_same_weights(backbone: Backbone, bank: SceneBank, tmp_path) -> None:
-    config = PretrainingConfig(minutes=1.0, batch_size=4, bf16=False, checkpoint_minutes=0.25)  # 60 steps, saved every 16
+    config = VlmPretrainingConfig(minutes=1.0, batch_size=4, bf16=False, checkpoint_minutes=0.25)  # 60 steps, saved every 16
     start, whole = backbone.model.state_dict(), again(backbone)
     whole.model.load_state_dict(start)
-    expected = pretrain(whole, bank, config, tmp_path / "whole.pt", progress=lambda line: None, clock=Ticks())
+    expected = pretrain_vlm(whole, bank, config, tmp_path / "whole.safetensors", progress=lambda line: None, clock=Ticks())
     assert expected["steps"] == 60 and expected["pictures"] == 240 and len(expected["losses"]) == 4
 
     def killed(line: str) -> None:
@@ -117,24 +118,24 @@ def test_interrupted_pretraining_goes_on_to_the_same_weights(backbone: Backbone,
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        pretrain(backbone, bank, config, tmp_path / "c.pt", progress=killed, clock=Ticks())
+        pretrain_vlm(backbone, bank, config, tmp_path / "c.safetensors", progress=killed, clock=Ticks())
     resumed, said = again(backbone), []  # other weights: the checkpoint's must take their place
-    assert pretrain(resumed, bank, config, tmp_path / "c.pt", progress=said.append, clock=Ticks()) | {
+    assert pretrain_vlm(resumed, bank, config, tmp_path / "c.safetensors", progress=said.append, clock=Ticks()) | {
         "losses": 0
     } == expected | {"losses": 0}
     assert "resuming after 0.3 minutes, 64 pictures" in said[0] and equal(resumed.model, whole.model)
     finished = []
-    pretrain(resumed, bank, config, tmp_path / "c.pt", progress=finished.append, clock=Ticks())
+    pretrain_vlm(resumed, bank, config, tmp_path / "c.safetensors", progress=finished.append, clock=Ticks())
     assert len(finished) == 1 and equal(resumed.model, whole.model)  # nothing more to do
-    with pytest.raises(ValueError, match="another recipe.*batch_size"):
-        pretrain(resumed, bank, dataclasses.replace(config, batch_size=5), tmp_path / "c.pt", progress=said.append)
+    with pytest.raises(ValueError, match="other settings: batch_size was 4 and is 5"):
+        pretrain_vlm(resumed, bank, dataclasses.replace(config, batch_size=5), tmp_path / "c.safetensors", progress=said.append)
 
 
 def test_vision_alone_learns_facts_and_leaves_the_words(bank: SceneBank, backbone: Backbone, tmp_path) -> None:
     words = {name: weight.clone() for name, weight in backbone.model.model.text_model.named_parameters()}
-    config, lines = PretrainingConfig(minutes=4.0, batch_size=8, bf16=False, **SILENT), []
-    done = pretrain(
-        backbone, dataclasses.replace(bank, seed=1), config, tmp_path / "v.pt", progress=lines.append, clock=Ticks()
+    config, lines = VlmPretrainingConfig(minutes=4.0, batch_size=8, bf16=False, **SILENT), []
+    done = pretrain_vlm(
+        backbone, dataclasses.replace(bank, seed=1), config, tmp_path / "v.safetensors", progress=lines.append, clock=Ticks()
     )
     scores = [float(line.split("F1 of facts ")[1].split(",")[0]) for line in lines]
     assert done["F1"] == scores[-1] > scores[0] + 20 and done["answer_tokens"] == 0 and not done["losses"]
@@ -145,9 +146,16 @@ def test_vision_alone_learns_facts_and_leaves_the_words(bank: SceneBank, backbon
 def test_a_step_teaches_words_and_facts_together(bank: SceneBank, backbone: Backbone, tmp_path) -> None:
     first = again(backbone)
     first.model.load_state_dict(backbone.model.state_dict())
-    config = PretrainingConfig(minutes=1 / 60, batch_size=4, bf16=False, warmup=0.0)
-    pretrain(backbone, bank, config, tmp_path / "a.pt", progress=lambda line: None, clock=Ticks())
-    pretrain(first, bank, dataclasses.replace(config, facts=0.0), tmp_path / "b.pt", progress=lambda line: None, clock=Ticks())
+    config = VlmPretrainingConfig(minutes=1 / 60, batch_size=4, bf16=False, warmup=0.0)
+    pretrain_vlm(backbone, bank, config, tmp_path / "a.safetensors", progress=lambda line: None, clock=Ticks())
+    pretrain_vlm(
+        first,
+        bank,
+        dataclasses.replace(config, facts=0.0),
+        tmp_path / "b.safetensors",
+        progress=lambda line: None,
+        clock=Ticks(),
+    )
     assert not equal(backbone.model.model.vision_model, first.model.model.vision_model)
 
 
@@ -155,21 +163,21 @@ def test_a_loss_that_is_no_number_stops_it(bank: SceneBank, backbone: Backbone, 
     with torch.no_grad():
         backbone.model.model.connector.modality_projection.proj.weight[0, 0] = float("nan")
     with pytest.raises(FloatingPointError, match="lower the learning rate"):
-        pretrain(
+        pretrain_vlm(
             backbone,
             bank,
-            PretrainingConfig(minutes=1.0, batch_size=4),
-            tmp_path / "c.pt",
+            VlmPretrainingConfig(minutes=1.0, batch_size=4),
+            tmp_path / "c.safetensors",
             progress=lambda line: None,
             clock=Ticks(),
         )
 
 
 def test_schedule_and_order() -> None:
-    config = PretrainingConfig(warmup=0.1, decay=0.5)
-    assert [round(speed(s, config), 2) for s in (0.0, 0.05, 0.3, 0.75, 1.0)] == [0.0, 0.5, 1.0, 0.5, 0.0]
-    order = visits(5, 0, 0)
+    config = VlmPretrainingConfig(warmup=0.1, decay=0.5)
+    assert [round(learning_rate_factor(s, config), 2) for s in (0.0, 0.05, 0.3, 0.75, 1.0)] == [0.0, 0.5, 1.0, 0.5, 0.0]
+    order = scene_order(5, 0, 0)
     seen = [next(order) for _ in range(12)]
     assert sorted(seen[:5]) == sorted(seen[5:10]) == list(range(5))
-    later = visits(5, 0, 7)
+    later = scene_order(5, 0, 7)
     assert [next(later) for _ in range(5)] == seen[7:12]
