@@ -545,7 +545,7 @@ def recall_stage(plan: Plan, device: torch.device, work: Path) -> dict[str, Any]
     for name, config in vlm_stages(plan.minutes, 0, from_nothing=True).items():
         config = replace(config, bf16=half_type(device) == torch.bfloat16)  # never on a T4
         stages.append(
-            {"stage": name, **pretrain_vlm(backbone, bank, config, work / f"{name}.safetensors", name=f"mid-size, {name}")}
+            {"stage": name, **pretrain_vlm(backbone, bank, config, work / f"checkpoint_{name}", name=f"mid-size, {name}")}
         )
     if not (folder / "config.json").is_file():
         save_backbone(Backbone(backbone.model.to("cpu"), backbone.processor), folder)

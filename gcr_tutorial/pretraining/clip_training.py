@@ -59,7 +59,7 @@ def pretrain_clip(
     weights with its tokenizer and sizes instead (`tokenizer_texts`, `config.vocab_size` and `config.shape` are then
     ignored), and the cost of that earlier training is added to the new provenance.
 
-    A killed run continues from the file `checkpoint` (by default beside `out_dir`); delete the file to start anew.
+    A killed run continues from the folder `checkpoint` (by default beside `out_dir`); delete it to start anew.
     `evaluate(clip)` gives measures for the log and the provenance, every `config.evaluate_every` seconds and at the end.
     Training time is measured by `clock` (wall time; on a busy machine, `time.process_time`).
 
@@ -68,7 +68,7 @@ def pretrain_clip(
     finite."""
     # 1. The settings that decide the weights. A checkpoint of others is refused.
     out_dir = Path(out_dir)
-    checkpoint = Path(checkpoint) if checkpoint else out_dir.with_name(out_dir.name + ".checkpoint.safetensors")
+    checkpoint = Path(checkpoint) if checkpoint else out_dir.with_name(out_dir.name + ".checkpoint")
     bf16 = cpu_has_bf16() if config.bf16 is None else config.bf16
     if len(bank) < 2 or config.batch_size < 2:
         raise UserValueError("contrastive learning needs at least two images in the bank and in a batch")

@@ -97,7 +97,7 @@ def pretrain_tiny_vlm(
     backbone.model.set_attn_implementation("eager")  # in bfloat16 on a CPU faster than the fused kernel
     stages, pflops = list(earlier["stages"]), earlier["pflops"]
     for name, config in vlm_stages(minutes, seed + len(stages), from_nothing=start_from is None).items():
-        checkpoint = work / f"{len(stages)}_{name}.safetensors"
+        checkpoint = work / f"{len(stages)}_{name}"
         record = pretrain_vlm(backbone, bank, config, checkpoint, name=f"tiny-vlm, {name}", progress=progress, clock=clock)
         stages.append({"stage": name, **record})
         pflops += stage_pflops(backbone, bank, config, record["steps"])
@@ -140,7 +140,7 @@ def pretrain_tiny_clip(
         ClipPretrainingConfig(minutes=minutes, lr=4e-3, seed=seed + (start_from is not None)),
         tokenizer_texts=texts,
         evaluate=evaluate,
-        checkpoint=work / "tiny-clip.safetensors",
+        checkpoint=work / "tiny-clip",
         start_from=start_from,
         progress=progress,
         clock=clock,

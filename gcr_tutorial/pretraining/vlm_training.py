@@ -70,7 +70,7 @@ def pretrain_vlm(
     progress: Progress = print,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Any]:
-    """Train `backbone` on `bank` for `config.minutes`. Where the file `checkpoint` exists, training continues from it.
+    """Train `backbone` on `bank` for `config.minutes`. Where there is a `checkpoint` (a folder), training continues from it.
 
     Returns the record of the training: `steps`, `pictures`, `answer_tokens`, `seconds`, `losses` ([seconds, mean loss] at
     intervals) and `F1` of the facts (percent, over the last batches). Training time is counted across restarts and

@@ -1,6 +1,7 @@
 """`pretrain` end to end, for seconds: what it leaves loads with plain library calls and says where it comes from."""
 
 import json
+import time
 from functools import partial
 from pathlib import Path
 
@@ -14,20 +15,37 @@ from gcr_tutorial.pretraining import run as pretraining_run
 from gcr_tutorial.pretraining import scene_facts
 
 
+class Ticks:
+    """A clock on which every step takes 0.4 seconds, so that the number of steps does not depend on the machine."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 0.4
+        return self.now
+
+
 @pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch):
-    """Few scenes to measure on, one thread."""
+def clocks(monkeypatch: pytest.MonkeyPatch):
+    """Few scenes to measure on, one thread, a clock of our own. Gives the list of the clocks that the command chose."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     monkeypatch.setattr(scene_facts, "fact_names", partial(scene_facts.fact_names, scenes=200))
     monkeypatch.setattr(pretraining_run, "evaluate_captioner", partial(pretraining_run.evaluate_captioner, scenes=3))
     whole = pretraining_run.ImageCaptionCorpus.from_picturebook
     monkeypatch.setattr(pretraining_run.ImageCaptionCorpus, "from_picturebook", lambda *counts: whole(0, 0, 4))
-    yield
+    pretrain, chosen = pretraining_run.pretrain_backbones, []
+
+    def with_ticks(*folders: Path, clock, **options) -> None:
+        chosen.append(clock)
+        pretrain(*folders, clock=Ticks(), **options)
+
+    monkeypatch.setattr(pretraining_run, "pretrain_backbones", with_ticks)
+    yield chosen
     torch.set_num_threads(threads)
 
 
-def test_both_backbones_from_nothing_and_on_from_there(tmp_path: Path, capsys) -> None:
+def test_both_backbones_from_nothing_and_on_from_there(tmp_path: Path, capsys, clocks: list) -> None:
     out, bank = tmp_path / "out", tmp_path / "bank"
     common = ["pretrain", "--bank", str(bank), "--minutes", "0.03", "--scenes", "80"]
     assert main([*common, "--out", str(out)]) == 0
@@ -45,6 +63,7 @@ def test_both_backbones_from_nothing_and_on_from_there(tmp_path: Path, capsys) -
     first = load_backbone(out / "tiny-vlm").model.state_dict()
 
     assert main([*common, "--out", str(tmp_path / "more"), "--start-from", str(out), "--cpu-time"]) == 0
+    assert clocks == [time.perf_counter, time.process_time]
     more = json.loads((tmp_path / "more/tiny-vlm/provenance.json").read_text())
     assert more["stages"][:3] == facts["stages"] and more["pflops"] > facts["pflops"]
     assert [stage["stage"] for stage in more["stages"][3:]] == ["vision", "captions"]

@@ -110,7 +110,7 @@ def test_interrupted_pretraining_goes_on_to_the_same_weights(backbone: Backbone,
     config = VlmPretrainingConfig(minutes=1.0, batch_size=4, bf16=False, checkpoint_minutes=0.25)  # 60 steps, saved every 16
     start, whole = backbone.model.state_dict(), again(backbone)
     whole.model.load_state_dict(start)
-    expected = pretrain_vlm(whole, bank, config, tmp_path / "whole.safetensors", progress=lambda line: None, clock=Ticks())
+    expected = pretrain_vlm(whole, bank, config, tmp_path / "whole", progress=lambda line: None, clock=Ticks())
     assert expected["steps"] == 60 and expected["pictures"] == 240 and len(expected["losses"]) == 4
 
     def killed(line: str) -> None:
@@ -118,24 +118,24 @@ def test_interrupted_pretraining_goes_on_to_the_same_weights(backbone: Backbone,
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        pretrain_vlm(backbone, bank, config, tmp_path / "c.safetensors", progress=killed, clock=Ticks())
+        pretrain_vlm(backbone, bank, config, tmp_path / "c", progress=killed, clock=Ticks())
     resumed, said = again(backbone), []  # other weights: the checkpoint's must take their place
-    assert pretrain_vlm(resumed, bank, config, tmp_path / "c.safetensors", progress=said.append, clock=Ticks()) | {
+    assert pretrain_vlm(resumed, bank, config, tmp_path / "c", progress=said.append, clock=Ticks()) | {
         "losses": 0
     } == expected | {"losses": 0}
     assert "resuming after 0.3 minutes, 64 pictures" in said[0] and equal(resumed.model, whole.model)
     finished = []
-    pretrain_vlm(resumed, bank, config, tmp_path / "c.safetensors", progress=finished.append, clock=Ticks())
+    pretrain_vlm(resumed, bank, config, tmp_path / "c", progress=finished.append, clock=Ticks())
     assert len(finished) == 1 and equal(resumed.model, whole.model)  # nothing more to do
     with pytest.raises(ValueError, match="other settings: batch_size was 4 and is 5"):
-        pretrain_vlm(resumed, bank, dataclasses.replace(config, batch_size=5), tmp_path / "c.safetensors", progress=said.append)
+        pretrain_vlm(resumed, bank, dataclasses.replace(config, batch_size=5), tmp_path / "c", progress=said.append)
 
 
 def test_vision_alone_learns_facts_and_leaves_the_words(bank: SceneBank, backbone: Backbone, tmp_path) -> None:
     words = {name: weight.clone() for name, weight in backbone.model.model.text_model.named_parameters()}
     config, lines = VlmPretrainingConfig(minutes=4.0, batch_size=8, bf16=False, **SILENT), []
     done = pretrain_vlm(
-        backbone, dataclasses.replace(bank, seed=1), config, tmp_path / "v.safetensors", progress=lines.append, clock=Ticks()
+        backbone, dataclasses.replace(bank, seed=1), config, tmp_path / "v", progress=lines.append, clock=Ticks()
     )
     scores = [float(line.split("F1 of facts ")[1].split(",")[0]) for line in lines]
     assert done["F1"] == scores[-1] > scores[0] + 20 and done["answer_tokens"] == 0 and not done["losses"]
@@ -147,12 +147,12 @@ def test_a_step_teaches_words_and_facts_together(bank: SceneBank, backbone: Back
     first = again(backbone)
     first.model.load_state_dict(backbone.model.state_dict())
     config = VlmPretrainingConfig(minutes=1 / 60, batch_size=4, bf16=False, warmup=0.0)
-    pretrain_vlm(backbone, bank, config, tmp_path / "a.safetensors", progress=lambda line: None, clock=Ticks())
+    pretrain_vlm(backbone, bank, config, tmp_path / "a", progress=lambda line: None, clock=Ticks())
     pretrain_vlm(
         first,
         bank,
         dataclasses.replace(config, facts=0.0),
-        tmp_path / "b.safetensors",
+        tmp_path / "b",
         progress=lambda line: None,
         clock=Ticks(),
     )
@@ -167,7 +167,7 @@ def test_a_loss_that_is_no_number_stops_it(bank: SceneBank, backbone: Backbone, 
             backbone,
             bank,
             VlmPretrainingConfig(minutes=1.0, batch_size=4),
-            tmp_path / "c.safetensors",
+            tmp_path / "c",
             progress=lambda line: None,
             clock=Ticks(),
         )
