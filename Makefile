@@ -79,6 +79,7 @@ SLOW := tests/data/test_data_at_scale.py tests/models/test_real_backbones.py tes
 check: $(STAMP)
 	@$(RUN) "format, lint, import contract" "5 seconds" env PATH="$(CURDIR)/$(VENV)/bin:$$PATH" \
 		sh -c 'ruff format --check . && ruff check . && lint-imports'
+	@$(RUN) "style of the notebooks" "5 seconds" $(PY) -m gcr_tutorial lint-notebooks
 	@$(RUN) "tests without training" "80 seconds on 2 cores" $(PY) -m pytest -q $(CHECKED) $(SLOW:%=--ignore=%) $(ARGS)
 
 test: $(STAMP)

@@ -1,4 +1,4 @@
-"""Checks of the exercises in notebook 01: image tokens, room for the picture in a prompt, ranking by cosine."""
+"""Checks of the exercises in notebook 01: the number of image tokens, their positions in a prompt, ranking by cosine."""
 
 from __future__ import annotations
 

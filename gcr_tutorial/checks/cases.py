@@ -1,4 +1,4 @@
-"""What every exercise's check is made of: cases from plain to tricky, and the sentence that a wrong answer deserves.
+"""Run the reader's function on cases, from easy to hard, and print a sentence that explains a wrong answer.
 
 A check stops at the first case that fails. A stub that raises NotImplementedError is "not attempted yet", so that running
 a whole notebook never stops at an exercise; whatever else the reader's code does, a check prints and never raises.
@@ -20,7 +20,7 @@ LONGEST = 300  # characters of a value that are shown
 
 @dataclass(frozen=True)
 class Case:
-    """One call of the reader's function: `arguments`, what should come back, and what a wrong answer tells.
+    """One call of the reader's function: its arguments, the expected answer, and what explains a wrong answer.
 
     `expected` may be a number, a string, None, a list, tuple, set or dict of these, an array or a tensor. Numbers count as
     equal within `tolerance`.
@@ -29,12 +29,12 @@ class Case:
     what: str
     arguments: tuple[Any, ...]
     expected: Any
-    mistakes: tuple[tuple[Any, str], ...] = ()  # (a wrong answer, what it comes from)
+    mistakes: tuple[tuple[Any, str], ...] = ()  # (a wrong answer, the mistake that leads to it)
     tolerance: float = 1e-6
 
 
 def run_cases(function: Callable[..., Any], cases: Sequence[Case], errors: Mapping[str, str] | None = None) -> None:
-    """Call `function` on the cases and print how it fared. `errors` explains exceptions, by the name of their type.
+    """Call `function` on the cases and print which were right. `errors` explains exceptions, by the name of their type.
 
     Each call gets copies of its arguments, so a function that changes them does no harm.
     """
@@ -45,7 +45,7 @@ def run_cases(function: Callable[..., Any], cases: Sequence[Case], errors: Mappi
         except NotImplementedError:
             print(f"{name}: not attempted yet. Replace the line `raise NotImplementedError` and run the cell again.")
             return
-        except (Exception, SystemExit) as error:  # whatever a reader's code may raise is part of the lesson
+        except (Exception, SystemExit) as error:  # the reader's code may raise anything
             print(f"{name}: {case.what}, your code stopped with {type(error).__name__}: {error}")
             _advise((errors or {}).get(type(error).__name__), number)
             return
@@ -61,7 +61,7 @@ def same(answer: Any, expected: Any, tolerance: float = 1e-6) -> bool:
     """Is `answer` what was expected? Of the same kind, as long, and every number within `tolerance`; never raises."""
     try:
         return _same(answer, expected, tolerance)
-    except Exception:  # an answer can be any object, with any idea of equality
+    except Exception:  # an answer can be any object, and comparing it may raise anything
         return False
 
 
@@ -141,7 +141,7 @@ def _shown(value: Any) -> str:
     """repr, cut where it is long; an object that cannot be shown is named by its type."""
     try:
         text = repr(value)
-    except Exception:  # a repr is the reader's code too
+    except Exception:  # the repr of an answer may raise too
         text = f"an object of type {type(value).__name__}"
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 

@@ -1,4 +1,4 @@
-"""Checks of the exercises in notebook 00: the trie's one question, and Recall@K."""
+"""Checks of the exercises in notebook 00: which tokens may follow a prefix, and Recall@K."""
 
 from __future__ import annotations
 

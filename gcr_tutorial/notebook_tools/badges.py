@@ -1,8 +1,8 @@
-"""The notebooks as a series: their order, and what is the same in each (badge, links to its neighbours, set-up cell).
+"""Write into each notebook its Colab badge, its links to the previous and the next notebook, and the set-up cell.
 
-Who forks the repository changes `[tool.gcr_tutorial]` in pyproject.toml and runs `python -m gcr_tutorial badges`, which
-stamps owner/repository and branch into the notebooks and the pages at the top of the repository, and the table of the
-notebooks into README.md.
+These contain the repository's owner, name and branch on GitHub, which stand in `[tool.gcr_tutorial]` of pyproject.toml.
+Whoever forks the repository changes them there and runs `python -m gcr_tutorial badges`. The command also changes the links
+in the Markdown files of the repository's root, and writes the table of the notebooks into README.md.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SERIES = (
     "07_efficiency_and_scale",
     "08_beyond_retrieval",
     "09_scaling_up",
-)  # those without a file are in preparation
+)  # the order of the notebooks; one without a file is in preparation
 COLAB = "https://colab.research.google.com"
 BADGE = f"[![Open in Colab]({COLAB}/assets/colab-badge.svg)]"
 SETUP = """\
@@ -50,7 +50,10 @@ NEXT = re.compile(r"^\*\*Next:\*\* .*?(?=:|$)", re.M)
 
 
 def repository_setting(root: Path = ROOT) -> dict[str, str]:
-    """`repository` ("owner/name" on GitHub) and `revision` (branch or tag), from pyproject.toml. Raises ValueError."""
+    """`repository` ("owner/name" on GitHub) and `revision` (branch or tag), read from pyproject.toml.
+
+    Raises ValueError where one is missing or has another form.
+    """
     text = (root / "pyproject.toml").read_text(encoding="utf-8")
     setting = tomllib.loads(text).get("tool", {}).get("gcr_tutorial", {})
     for key, form in (("repository", r"[\w.-]+/[\w.-]+"), ("revision", r"[\w./-]+")):
@@ -63,9 +66,9 @@ def repository_setting(root: Path = ROOT) -> dict[str, str]:
 
 
 def stamp_badges(root: Path = ROOT, check: bool = False) -> int:
-    """Stamp the setting into notebooks/*.ipynb and *.md of `root`; with `check`, only say what would change.
+    """Write the setting into notebooks/*.ipynb and *.md of `root`; with `check`, only say which files would change.
 
-    Returns the exit status: 1 where `check` found a difference. Raises ValueError.
+    Returns the exit status: 1 where `check` found a difference. Raises ValueError for a wrong setting or notebook.
     """
     setting, differs, books = repository_setting(root), [], {}
     paths = notebook_paths(root / "notebooks")
@@ -96,18 +99,24 @@ def stamp_badges(root: Path = ROOT, check: bool = False) -> int:
 
 
 def stamp_notebook(notebook: NotebookNode, stem: str, stems: list[str], setting: dict[str, str]) -> None:
-    """Write badge line, set-up cell and last link of the notebook `stem`; `stems` are the notebooks there are.
+    """Write the line with the badge, the set-up cell and the last link of a notebook, in place.
 
-    Raises ValueError where the cell `title` or `setup` is missing.
+    Args:
+        notebook: to be changed.
+        stem: the name of its file, without the ending.
+        stems: of the notebooks that exist; links to others are left out.
+        setting: from `repository_setting`.
+
+    Raises ValueError where the cell `title` or `setup` is missing, or where SERIES has no such notebook.
     """
     cells = {cell.id: cell for cell in notebook.cells}
     if missing := {"title", "setup"} - cells.keys():
         raise ValueError(f"no cell with the id {min(missing)}")
     if stem not in SERIES:
-        raise ValueError(f"{stem} is not in SERIES of gcr_tutorial/series.py")
-    place = SERIES.index(stem)
-    before = _link(SERIES[place - 1], stems) if place else "none, this is the first"
-    after = _link(SERIES[place + 1], stems) if place + 1 < len(SERIES) else "none, this is the last"
+        raise ValueError(f"{stem} is not in SERIES of gcr_tutorial/notebook_tools/badges.py")
+    number = SERIES.index(stem)
+    before = _link(SERIES[number - 1], stems) if number else "none, this is the first"
+    after = _link(SERIES[number + 1], stems) if number + 1 < len(SERIES) else "none, this is the last"
     first, _, rest = cells["title"].source.partition("\n")
     if not first.startswith("[!["):
         raise ValueError("the first line of the cell `title` should be the Colab badge")
@@ -118,7 +127,7 @@ def stamp_notebook(notebook: NotebookNode, stem: str, stems: list[str], setting:
 
 
 def stamp_page(text: str, setting: dict[str, str]) -> str:
-    """A page of Markdown with the setting in its Colab links and in its `git clone`."""
+    """A Markdown text with the setting in its Colab links and in its `git clone` command."""
     text = re.sub(rf"{re.escape(COLAB)}/github/[^\s)\"]+?/notebooks/", _colab(setting), text)
     name = setting["repository"].partition("/")[2]
     return re.sub(
@@ -129,13 +138,13 @@ def stamp_page(text: str, setting: dict[str, str]) -> str:
 
 
 def spoken(stem: str) -> str:
-    """ "01_data_and_backbone" as prose has it: "01, data and backbone"."""
+    """The name of a notebook as it is written in prose: "01, data and backbone" for "01_data_and_backbone"."""
     number, _, words = stem.partition("_")
     return f"{number}, {words.replace('_', ' ')}"
 
 
 def _table(books: dict[str, NotebookNode], setting: dict[str, str]) -> str:
-    """The notebooks in rows, as their titles and metadata have it, and what is in preparation."""
+    """A Markdown table of the notebooks, from their titles and metadata, and a line of those that are in preparation."""
     lines = ["| | notebook | | laptop CPU, with what is shipped | |", "|---|---|---|---|---|"]
     for stem, notebook in books.items():
         title = re.search(r"^# \d\d · (.*?)(?:: (.*))?$", notebook.cells[0].source, re.M)

@@ -1,7 +1,7 @@
-"""Installs what Colab lacks, and nothing that it has: `python -m gcr_tutorial.colab`, in a fresh clone.
+"""Install the packages that Colab lacks, in a new clone: `python -m gcr_tutorial.notebook_tools.colab`.
 
-torch, torchvision and numpy stay as Colab brought them, and so does everything that already fits. What is missing is
-installed with `--no-deps`, round by round with what that itself needs, so that pip has no reason to touch the rest.
+torch, torchvision and numpy stay in Colab's versions, and so does every package whose version is good enough. Missing
+packages are installed with `--no-deps`; then the packages that these need, and so on. So pip never replaces another one.
 """
 
 from __future__ import annotations
@@ -18,12 +18,17 @@ from packaging.utils import canonicalize_name
 from gcr_tutorial.doctor import declared_requirements, installed_versions
 from gcr_tutorial.paths import ROOT
 
-# Colab's own, matched to its GPUs and its page; JupyterLab has no use there.
+# Colab's versions of these fit its GPUs and its page; JupyterLab is not needed there.
 COLABS_OWN = ("torch", "torchvision", "numpy", "ipywidgets", "jupyterlab")
 
 
 def unmet(requirements: Iterable[str], installed: Mapping[str, str]) -> list[str]:
-    """Those of `requirements` that `installed` (version by normalised name) does not meet, Colab's own aside."""
+    """The requirements that are not met, without those of COLABS_OWN.
+
+    Args:
+        requirements: as in pyproject.toml, "peft>=0.18,<1" for example.
+        installed: normalised name of a package -> its version.
+    """
     needed = []
     for requirement in map(Requirement, requirements):
         name = canonicalize_name(requirement.name)
@@ -38,7 +43,7 @@ def unmet(requirements: Iterable[str], installed: Mapping[str, str]) -> list[str
 
 
 def needs_of(names: Iterable[str]) -> list[str]:
-    """What the installed distributions `names` declare that they need."""
+    """The requirements that the installed packages `names` declare."""
     return [line for name in names for line in metadata.requires(name) or []]
 
 
@@ -46,7 +51,7 @@ def main() -> int:
     """Install what is missing, then this clone itself; returns pip's exit status."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     wanted = unmet(declared_requirements(), installed_versions())
-    for _ in range(5):  # as deep as anything here needs
+    for _ in range(5):  # no dependency here is further away than this
         if not wanted:
             break
         print("installing", ", ".join(wanted), flush=True)

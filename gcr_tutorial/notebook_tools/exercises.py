@@ -1,4 +1,4 @@
-"""The notebooks' exercises, each from one tagged source: `python -m gcr_tutorial exercises` stamps them into the notebooks.
+"""Write the exercises into the notebooks, each from one source file: `python -m gcr_tutorial exercises`.
 
 A source is `notebooks/exercises/NN_name.py`, a Python file whose comments say the rest:
 
@@ -22,8 +22,8 @@ A source is `notebooks/exercises/NN_name.py`, a Python file whose comments say t
     # Markdown under the solution.
 
 It fills three cells of the notebook, found by their ids: `exercise-1` (title, text, hints), `exercise-1-stub` (what the
-reader completes, and the check `gcr_tutorial.checks.check_next_tokens`) and `exercise-1-solution` (collapsed). So stub,
-solution and check cannot drift apart.
+reader completes, and the call of the check `gcr_tutorial.checks.check_next_tokens`) and `exercise-1-solution` (collapsed).
+So the stub and the solution always belong to the same text.
 """
 
 from __future__ import annotations
@@ -142,8 +142,10 @@ def stamp_exercises(notebook: NotebookNode, exercises: list[Exercise]) -> list[s
 
 
 def stamp_all(folder: Path = NOTEBOOKS, check: bool = False) -> int:
-    """Stamp every notebook of `folder`; with `check`, only say what would change. Returns the exit status: 1 where `check`
-    found a difference. Raises ValueError."""
+    """Write the exercises into every notebook of `folder`; with `check`, only say which cells would change.
+
+    Returns the exit status: 1 where `check` found a difference. Raises ValueError for a wrong source or notebook.
+    """
     exercises, differences = read_exercises(folder), 0
     paths = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
     for stem in sorted({exercise.notebook for exercise in exercises} - paths.keys()):

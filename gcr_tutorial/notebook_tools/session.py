@@ -1,4 +1,4 @@
-"""What every notebook does first: seeds, threads, quiet libraries, and a plain word about the machine."""
+"""The set-up of a notebook: seeds, quiet libraries, and lines about the machine."""
 
 from __future__ import annotations
 
@@ -13,12 +13,19 @@ import torch
 
 from gcr_tutorial.config import Preset, get_preset
 
-# Warnings of libraries that say nothing to a reader; named one by one, here only.
+# Warnings of libraries that do not help a reader, each named here.
 _NOISE = (".*is_gradient_checkpointing.*", ".*IProgress not found.*", ".*`resume_download` is deprecated.*")
 
 
 def setup(seed: int = 0, preset: str | None = None) -> Preset:
-    """Seed everything, silence progress bars, print the environment as [OK]/[WARN] lines; returns the preset."""
+    """Seed Python's, NumPy's and torch's random numbers, silence progress bars, and print what the machine has.
+
+    Args:
+        seed: of all random numbers.
+        preset: its name; default: the environment variable GCR_PRESET, else "tiny".
+
+    Returns the preset. Raises ValueError for an unknown one.
+    """
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
@@ -41,7 +48,7 @@ def setup(seed: int = 0, preset: str | None = None) -> Preset:
 
 
 def quiet() -> None:
-    """Silence the libraries' progress bars and the warnings that say nothing to a reader."""
+    """Silence the libraries' progress bars, and the warnings that do not help a reader."""
     for pattern in _NOISE:
         warnings.filterwarnings("ignore", message=pattern)
     from transformers.utils import logging
