@@ -14,6 +14,7 @@ from tyro.conf import OmitArgPrefixes, Positional, Suppress, arg
 
 from gcr_tutorial.config import Preset, RunConfig
 from gcr_tutorial.errors import UserValueError
+from gcr_tutorial.files import check_writable
 
 
 @dataclass(frozen=True)
@@ -159,8 +160,8 @@ class Search:
         from gcr_tutorial.viz.rankings import save_ranking
 
         quiet()
-        folder = self.retriever / "retriever"
-        retriever = GenerativeRetriever.from_pretrained(folder if folder.is_dir() else self.retriever)
+        check_writable(self.png.parent)
+        retriever = GenerativeRetriever.from_pretrained(self.retriever)
         hits = retriever.search(self.query, self.k, rerank=self.rerank)
         for rank, hit in enumerate(hits, 1):
             print(f"{rank:3d}. {hit.image_id}  {'log p' if self.rerank is None else 'cosine'} = {hit.score:.2f}")
@@ -188,6 +189,8 @@ class Pretrain:
         from gcr_tutorial.pretraining.run import pretrain_backbones
 
         quiet()
+        for folder in (self.out, self.bank):
+            check_writable(folder)
         pretrain_backbones(
             self.out,
             self.bank,
@@ -222,6 +225,7 @@ class Tutorial:
         """Execute them."""
         from gcr_tutorial.notebook_tools.runner import run_tutorial
 
+        check_writable(self.out)
         return run_tutorial(self.out)
 
 

@@ -436,3 +436,22 @@ def test_results_name_what_was_run():
     results = json.loads((finished_run("structured") / "results.json").read_text())
     told = {"identifier": "structured", "preset": "tiny", "seed": 0, "protocol": "karpathy"}
     assert told.items() <= results.items()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["search", "nothing", "a dog", "--png", "/proc/x/r.png"],
+        ["pretrain", "--out", "file", "--scenes", "1"],
+        ["pretrain", "--out", "out", "--bank", "/proc/x"],
+        ["tutorial", "--out", "file/below"],
+        ["run", "--out", "/proc/x"],
+        ["compare", "--out", "file"],
+    ],
+)
+def test_an_output_that_cannot_be_written_is_reported_before_any_work(tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("mine")
+    status, out, err = command(*arguments)
+    assert status == 2 and "cannot write into" in one_sentence(err) and "load backbone" not in out
+    assert os.listdir(tmp_path) == ["file"]

@@ -1,4 +1,4 @@
-"""BM25 over captions and pseudo-queries: the baseline that only matches words (Robertson & Zaragoza 2009)."""
+"""BM25: the baseline that matches the words of a query with an image's captions and pseudo-queries."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
+
+from gcr_tutorial.errors import UserValueError
 
 
 def bm25_rankings(documents: Sequence[Sequence[str]], queries: Sequence[str], k: int | None = None) -> list[list[int]]:
@@ -18,7 +20,7 @@ def bm25_rankings(documents: Sequence[Sequence[str]], queries: Sequence[str], k:
         k: keep so many (default: all). Only documents that share a word with the query are ranked.
 
     Returns:
-        For each query the positions of documents, best first; equal scores in order of position.
+        For each query the indices of documents, best first; documents of equal score in the order given.
 
     Raises:
         ValueError: for k < 1.
@@ -27,7 +29,7 @@ def bm25_rankings(documents: Sequence[Sequence[str]], queries: Sequence[str], k:
 
     logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
     if k is not None and k < 1:
-        raise ValueError(f"k must be at least 1, got {k}")
+        raise UserValueError(f"k must be at least 1, got {k}")
     words = [_words(" ".join(captions)) for captions in documents]
     if not any(words):  # nothing to match: bm25s cannot index an empty vocabulary
         return [[] for _ in queries]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from gcr_tutorial.errors import NonFiniteScoreError
+from gcr_tutorial.errors import NonFiniteScoreError, UserValueError
 
 
 def zero_shot_rankings(query_embeddings: Tensor, image_embeddings: Tensor, k: int, block: int = 1024) -> list[list[int]]:
@@ -12,10 +12,10 @@ def zero_shot_rankings(query_embeddings: Tensor, image_embeddings: Tensor, k: in
     is less than k; the lower row first among equals). Raises ValueError for other shapes
     and for k < 1, and FloatingPointError for a query whose similarities are NaN."""
     if k < 1:
-        raise ValueError(f"k must be at least 1, not {k}")
+        raise UserValueError(f"k must be at least 1, not {k}")
     shapes_fit = query_embeddings.ndim == image_embeddings.ndim == 2
     if not shapes_fit or query_embeddings.shape[1] != image_embeddings.shape[1]:
-        raise ValueError(
+        raise UserValueError(
             f"expected (Q, D) queries and (N, D) images of one D, not {tuple(query_embeddings.shape)} "
             f"and {tuple(image_embeddings.shape)}: were both made by the same CLIP?"
         )

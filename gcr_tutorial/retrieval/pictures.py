@@ -9,6 +9,7 @@ from PIL import Image
 
 from gcr_tutorial.data.corpus import ImageCaptionCorpus
 from gcr_tutorial.data.image_files import open_image, resolve_folder, resolve_inside, square
+from gcr_tutorial.errors import UserFileNotFoundError
 from gcr_tutorial.picturebook import render, sample_scene, scene_seed
 from gcr_tutorial.retrieval.retriever import GenerativeRetriever, Hit
 
@@ -19,7 +20,7 @@ def picture_of(
     """The picture of a hit, for people to look at: drawn for the Picturebook, read from the Hub's copy or from its
     folder otherwise.
 
-    `images_dir` overrides where the pictures were when the retriever was made. Raises FileNotFoundError where it is gone.
+    `images_dir` overrides where the pictures were when the retriever was made. Raises UserFileNotFoundError where it is gone.
     """
     if retriever.about.get("source") == "picturebook":
         corpus_seed, number = hit.image_id.split("-")[1:]
@@ -29,7 +30,7 @@ def picture_of(
         return corpus.image(image_of[hit.image_id], size)
     folder = images_dir or retriever.about.get("images_dir")
     if not folder or not Path(folder).is_dir():
-        raise FileNotFoundError(f"the pictures are not in {folder}: say where they are with --images DIR")
+        raise UserFileNotFoundError(f"the pictures are not in {folder}: say where they are with --images DIR")
     picture = open_image(resolve_inside(resolve_folder(folder), hit.image_id))
     return square(picture, size) if size else picture
 

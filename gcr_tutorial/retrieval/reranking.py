@@ -1,7 +1,7 @@
-"""The hybrid: generative search finds candidates, the dense baseline puts them in order.
+"""Re-ranking, the hybrid: generative search finds candidates, and CLIP puts them in order.
 
-A beam holds the right image more often than it puts it first, and CLIP compares a query with a handful of images at the
-price of one text embedding. This keeps what the memory was to do without, one CLIP vector an image; so it is an option.
+The beam search often finds the right image without ranking it first, and to compare a query with a few images costs CLIP
+one text embedding. But it needs one stored CLIP vector for each image, which generative retrieval avoids; so it is an option.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from gcr_tutorial.errors import NonFiniteScoreError
+from gcr_tutorial.errors import NonFiniteScoreError, UserFileNotFoundError, UserValueError
 from gcr_tutorial.models.clip import Clip, embed_texts, load_clip
 from gcr_tutorial.paths import located
 
@@ -44,12 +44,12 @@ class DenseGallery:
 
     def embed(self, queries: Sequence[str]) -> torch.Tensor:
         """(Q, D) embeddings of queries, L2-normalised. CLIP is loaded on first use. Raises FileNotFoundError where it is
-        gone, ValueError where it is not the one that embedded the images."""
+        gone, UserValueError where it is not the one that embedded the images."""
         if self._clip is None:
             clip = load_clip(located(self.clip_name))
             probe = embed_texts(clip, [PROBE])[0]
             if probe.shape != self.probe.shape or float(probe @ self.probe) < 0.99:
-                raise ValueError(
+                raise UserValueError(
                     f"{self.clip_name} is not the CLIP that embedded this gallery: its text embeddings differ. "
                     "Put that one back, or memorize the gallery again (python -m gcr_tutorial run)"
                 )
@@ -69,7 +69,9 @@ class DenseGallery:
             if not cosines.isfinite().all():
                 raise NonFiniteScoreError(number, queries[number])
             cosines = cosines.tolist()
-            order = sorted(range(len(hits)), key=lambda i: -cosines[i])  # equals keep the beam's order
+            order = sorted(
+                range(len(hits)), key=lambda i: -cosines[i]
+            )  # images of equal cosine stay in the order in which the search found them
             result.append([replace(hits[i], score=cosines[i]) for i in order[:k]])
         return result
 
@@ -80,9 +82,9 @@ class DenseGallery:
 
     @classmethod
     def load(cls, path: str | Path) -> DenseGallery:
-        """Read what `save` wrote. Raises FileNotFoundError, or ValueError for a damaged file."""
+        """Read what `save` wrote. Raises UserFileNotFoundError, or UserValueError for a damaged file."""
         if not Path(path).is_file():
-            raise FileNotFoundError(
+            raise UserFileNotFoundError(
                 f"{path} is missing: this retriever was saved without the CLIP embeddings of its images. "
                 "Memorize the gallery again (python -m gcr_tutorial run) to have them"
             )
@@ -90,7 +92,7 @@ class DenseGallery:
             with safe_open(path, "pt") as stored:
                 dense = cls(stored.get_tensor("embeddings").clone(), stored.metadata()["clip"], stored.get_tensor("probe"))
         except (SafetensorError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} cannot be read ({error}): memorize the gallery again") from error
+            raise UserValueError(f"{path} cannot be read ({error}): memorize the gallery again") from error
         if dense.embeddings.ndim != 2 or dense.probe.shape != dense.embeddings.shape[1:]:
-            raise ValueError(f"{path} holds tensors of the wrong shape: memorize the gallery again")
+            raise UserValueError(f"{path} holds tensors of the wrong shape: memorize the gallery again")
         return dense
