@@ -11,6 +11,7 @@ from tiny_data import TEST, TRAIN, data_folder, own_copy
 from gcr_tutorial.config import TrainingConfig, get_preset
 from gcr_tutorial.experiments import artifacts
 from gcr_tutorial.experiments.artifacts import load_artifact, rebuild_asked, ship
+from gcr_tutorial.experiments.signed_folders import check_signature
 from gcr_tutorial.paths import build_dir
 
 QUERIES = ["a boy flying a kite", "A dog.", "a red car on a street"]
@@ -50,6 +51,7 @@ def test_trained_once_then_found_then_shipped(workplace, monkeypatch):
     again, results = load_artifact("atomic", said.append)
     assert results["source"] == "built before" and again.rank(QUERIES) == trained.rank(QUERIES)
 
+    check_signature(workplace / "build" / "artifacts" / "atomic")  # so `tutorial` may delete it
     folder = ship("atomic")
     assert folder == workplace / "data" / "artifacts" / "atomic"
     shipped, results = load_artifact("atomic", said.append)
