@@ -1,4 +1,4 @@
-"""Fine-tune CLIP on captions and pseudo-queries: the baseline that has seen what the generative retriever has seen."""
+"""Fine-tune CLIP on captions and pseudo-queries, the data of the generative retriever, as a baseline for it."""
 
 from __future__ import annotations
 

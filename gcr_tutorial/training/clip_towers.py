@@ -1,4 +1,4 @@
-"""open_clip's two towers, computed faster on a CPU for training (same weights, same numbers to rounding).
+"""open_clip's two encoders, computed faster on a CPU for training, with the same weights and the same result to rounding.
 
 open_clip runs every caption at its full context length and leaves attention to a fused kernel that is slow in bfloat16
 on CPUs. Here captions end at their EOS token, are encoded in groups of similar length, and attention is three plain

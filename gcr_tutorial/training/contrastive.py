@@ -21,12 +21,12 @@ def contrastive_loss(images: Tensor, captions: Tensor, owner: Tensor, scale: Ten
     """InfoNCE in both directions where an image may have several captions in the batch.
 
     `images` (B, D) and `captions` (C, D) are L2-normalised, `owner` (C,) is each caption's row in `images`, `scale` the
-    logit scale. Caption -> image: which of the B images is mine? Image -> caption, once for each of its captions: which
-    is mine, among that one and the other images' captions (its own others count neither way)?"""
+    logit scale. Caption -> image: each caption is to find its image among the B images. Image -> caption: each image is to
+    find each of its captions among that one and the captions of the other images; its other captions do not count."""
     logits = scale * captions @ images.T  # (C, B)
     to_image = F.cross_entropy(logits, owner)
     own = F.one_hot(owner, len(images)).bool()  # (C, B)
-    others = logits.masked_fill(own, float("-inf")).logsumexp(0)  # (B,): everyone else's captions
+    others = logits.masked_fill(own, float("-inf")).logsumexp(0)  # (B,): the captions of the other images
     to_caption = F.softplus(others[owner] - logits[own]).mean()
     return (to_image + to_caption) / 2
 

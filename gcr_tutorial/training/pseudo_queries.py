@@ -1,7 +1,7 @@
 """Pseudo-queries: captions that the model itself writes for images without any (in GRACE's learning to retrieve).
 
-They come from the pixels alone: sampled from the captioner, several and different ones for each image. Make them
-before new identifier tokens are added and trained.
+They are sampled from the captioner, which sees the pixels only, several different ones for each image. Make them before new
+identifier tokens are added and trained.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def fine_tune_captioner(
 ) -> History:
     """Teach `backbone` to caption in the words of the training split: `captions` are (text, row of `features`) pairs.
 
-    Give captions of training images only. Changes the weights in place (LoRA is folded in). `checkpoint` says where the state is
-    saved and how often (see `train`).
+    Give captions of training images only. Changes the weights in place (LoRA is merged); after an error or an interruption
+    they are those from before. `checkpoint` says where the state is saved and how often (see `train`).
     """
     config, history = config or TrainingConfig(lr=1e-3), History()
     if not captions or not epochs:
@@ -72,9 +72,8 @@ def generate_pseudo_queries(
 ) -> list[list[str]]:
     """Up to `k` different captions sampled for each image of `features` (N, image_seq_len, hidden).
 
-    An image short of `k` after the first round (duplicates are dropped, see `drop_near_duplicates`) is sampled again, `rounds`
-    rounds in all; one that the model is very sure about may end with fewer. `progress(done, total)` counts sampled
-    captions. The same seed gives the same captions. Raises ValueError for k or rounds below 1.
+    Duplicates are dropped (see `drop_near_duplicates`). Images with fewer than `k` captions after the first round are sampled
+    again, in `rounds` rounds at most, so an image may end with fewer. `progress(done, total)` counts sampled captions. The same seed gives the same captions. Raises ValueError for k or rounds below 1.
     """
     if k < 1 or rounds < 1:
         raise UserValueError(f"k={k} captions in rounds={rounds}: both must be at least 1")
@@ -116,8 +115,9 @@ def sample_captions(
     top_p: float = 0.95,
     max_new_tokens: int = 32,
 ) -> list[list[str]]:
-    """`k` sampled captions for each image of `features` (B, S, H): the prompt is evaluated once an image, its cache is
-    copied k times, and B * k sentences grow together. Ordinary tokens only: specials other than the end are barred."""
+    """`k` sampled captions for each image of `features` (B, S, H). The prompt is computed once for each image, its cache is
+    copied k times, and B * k captions are written at the same time. Special and added tokens are never chosen, apart from
+    the end token. Raises UserFloatingPointError where the model's scores are not finite."""
     model, tokenizer = backbone.model, backbone.tokenizer
     prompt = torch.tensor([prompt_ids(backbone, CAPTION_INSTRUCTION, image=True)] * len(features), device=backbone.device)
     inputs = model_inputs(backbone, prompt, features=features)
@@ -147,10 +147,11 @@ def sample_captions(
 def nucleus(
     logits: torch.Tensor, temperature: float = 1.0, top_k: int = 50, top_p: float = 0.95
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """What may be sampled next: weights and token ids, both (B, top_k), likeliest first, of `logits` (B, V).
+    """The tokens that may be sampled next: their weights and ids, both (B, top_k), likeliest first, from `logits` (B, V).
 
-    Of the `top_k` likeliest tokens at this `temperature` the fewest are kept whose probability reaches `top_p` (nucleus
-    sampling, Holtzman et al. 2020; the likeliest always is); the others weigh 0, and the weights are not rescaled.
+    Among the `top_k` likeliest tokens at this `temperature` the smallest set is kept whose probability reaches `top_p`
+    (nucleus sampling, Holtzman et al. 2020); it always holds the likeliest. The others get the weight 0, and the weights are
+    not rescaled. Raises UserFloatingPointError where a logit is NaN or infinite upwards.
     """
     values, ids = (logits.float() / temperature).topk(min(top_k, logits.shape[1]))
     if not torch.isfinite(values[:, 0]).all():  # the largest one is NaN or infinite if any one is
@@ -167,8 +168,8 @@ def filter_by_clip_score(
 ) -> list[list[str]]:
     """Of each image's candidate captions the `k` that a CLIP finds most like the image, best first.
 
-    `image_embeddings` (N, D) and what `embed(texts)` returns are L2-normalised, from the same CLIP. A caption that the
-    model made up agrees less with the pixels than one that it saw.
+    `image_embeddings` (N, D) and what `embed(texts)` returns are L2-normalised, from the same CLIP. A caption of something
+    that is not in the image gets a lower score than a true one. Raises UserFloatingPointError where embeddings are not finite.
     """
     if not torch.isfinite(image_embeddings).all():
         raise UserFloatingPointError("the CLIP embeddings of the images are infinite or NaN: compute them in float32")
