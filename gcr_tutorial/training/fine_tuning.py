@@ -81,8 +81,8 @@ def training_of(
     the weights left are those after the last complete stage.
     """
     source, before = (backbone.source, backbone.revision), {}
+    make_trainable(backbone, config, token_ids, seed)  # outside of the block below: it refuses an adapter that is not ours
     try:
-        make_trainable(backbone, config, token_ids, seed)
         if config.trainable == "full" and not sharding.fsdp_enabled():  # sharded weights are a copy themselves
             trained = {name: weight for name, weight in backbone.model.named_parameters() if weight.requires_grad}
             before = {name: weight.detach().to("cpu", copy=True) for name, weight in trained.items()}

@@ -196,6 +196,10 @@ def test_adapting_twice_and_unknown_words_are_refused(task):
     add_lora(backbone, rank=2)
     with pytest.raises(ValueError, match="already"):
         add_lora(backbone, rank=2)
+    adapted, (_, targets, queries, features) = backbone.model, task
+    with pytest.raises(ValueError, match="already"):
+        fine_tune(backbone, targets, queries, features=features, config=SHORT)
+    assert backbone.model is adapted and any("lora_A" in name for name in adapted.state_dict())  # it is not taken off
     for wrong in (dict(schedule="both"), dict(trainable="some"), dict(mixed_precision="fp8")):
         with pytest.raises(ValueError, match="choose one of"):
             TrainingConfig(**wrong)
