@@ -1,9 +1,9 @@
 """Retrieval as classification: what GRACE's official code runs under the name "atomic identifiers".
 
 No identifier is generated. A linear map takes the last hidden state of the prompt into the space of *frozen CLIP image
-embeddings*, and one matrix product with these embeddings scores every memorized image. There is no memorize step either:
-what the images look like is in the embeddings, which have to be kept, so this is half an index and half a memory. It
-stands beside the six generative kinds to show what the official "atomic" figures measure.
+embeddings*, and one matrix product with these embeddings scores every memorized image. There is no memorize step: the
+embeddings say what the images look like, and they must be kept after training, unlike with the six generative kinds. It is
+here to show what the official "atomic" figures measure.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ def last_hidden(backbone: Backbone, input_ids: torch.Tensor, attention_mask: tor
 
 
 class ClassifierLoss(nn.Module):
-    """Cross-entropy of the right image among all of them; a drop-in for CompletionLoss, the labels being rows."""
+    """Cross-entropy of the right image among all of them. It can take the part of CompletionLoss in `train`; its labels are
+    rows of the embeddings."""
 
     def __init__(self, backbone: Backbone, classifier: ClipClassifier, label_smoothing: float = 0.0) -> None:
         super().__init__()
@@ -100,8 +101,8 @@ def fine_tune_classifier(
 ) -> tuple[ClipClassifier, History]:
     """Train the map, and the language model under it, on `queries` ((text, row) pairs: captions and pseudo-queries).
 
-    The same recipe as `fine_tune`'s retrieve step, whatever its schedule: there is nothing to memorize. `embeddings` (N, D)
-    are the frozen CLIP embeddings of all memorized images. Changes `backbone.model` as `fine_tune` does; `progress(stage,
+    Trains as the retrieve stage of `fine_tune` does, with either schedule, because there is nothing to memorize. `embeddings`
+    (N, D) are the frozen CLIP embeddings of all memorized images. Changes `backbone.model` as `fine_tune` does; `progress(stage,
     step, total, loss)` is called after each step; `checkpoint` says where the state is saved and how often (see `train`). Raises
     ValueError without any query, and where a query names a row that is not there.
     """
