@@ -138,8 +138,8 @@ class ImageCaptionCorpus:
         return self.picture_job(i, size)()
 
     def picture_job(self, i: int, size: int | None = None) -> Callable[[], Image.Image]:
-        """What makes image `i` when it is called, here or in another process: it can be pickled, and holds no more than
-        this one picture needs. Raises as `image` does, when it is called."""
+        """Return a function that makes image `i`, in this process or in another one: it can be pickled, and holds no more than
+        this one image needs. It raises what `image` raises."""
         if self._stored is not None:
             return partial(_decode, self._stored(i), f"{self.records[i].id} of {self.name}", size)
         if self._images_dir is None:

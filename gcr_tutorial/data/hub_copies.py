@@ -66,7 +66,7 @@ def read_dataset(parts: Mapping[str, Any], name: str) -> HubCopy:
     datasets = _import_datasets()
     captions: dict[str, list[str]] = {}  # image -> its captions
     splits: dict[str, str] = {}
-    places: list[tuple[Any, int]] = []  # (column of pictures, row in it) of each image
+    cells: list[tuple[Any, int]] = []  # (column of pictures, row in it) of each image
     for part, dataset in parts.items():
         picture, texts = _columns(dataset, f"{name}{f', part {part}' if part else ''}")
         pictures = dataset.select_columns([picture]).cast_column(picture, datasets.Image(decode=False))[picture]
@@ -77,9 +77,9 @@ def read_dataset(parts: Mapping[str, Any], name: str) -> HubCopy:
             if image not in captions:
                 word = entry.get("split") or part
                 captions[image], splits[image] = [], split_name(_SPLIT_WORDS.get(word, word), image)
-                places.append((pictures, row))
+                cells.append((pictures, row))
             captions[image] += [text for column in texts for text in _texts(entry[column], image)]
-    if not places:
+    if not cells:
         raise UserValueError(f"{name} has no rows: take another copy")
     records = [ImageRecord(image, splits[image], tuple(said), number) for number, (image, said) in enumerate(captions.items())]
     bare = sum(not said for said in captions.values())
@@ -91,7 +91,7 @@ def read_dataset(parts: Mapping[str, Any], name: str) -> HubCopy:
         )
 
     def stored(i: int) -> bytes:
-        column, row = places[i]
+        column, row = cells[i]
         encoded = column[row]["bytes"]
         if encoded is None:  # a path alone could name any file of this machine
             raise UserValueError(

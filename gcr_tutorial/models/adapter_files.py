@@ -1,4 +1,4 @@
-"""Adapters as files: LoRA weights and the identifiers' embedding rows, megabytes instead of the model's gigabytes.
+"""Save and load adapters: LoRA weights and the embedding rows of identifier tokens, megabytes instead of gigabytes.
 
 A folder holds what peft writes (`adapter_config.json`, `adapter_model.safetensors`), the processor with the new tokens,
 and `new_rows.safetensors`: the embedding rows of every added token, so that the softmax is the same to the last bit.

@@ -1,4 +1,4 @@
-"""Vision features, computed once: while the vision tower is frozen an image always becomes the same few vectors.
+"""Compute the vision features of images once: while the vision tower is frozen, an image always becomes the same vectors.
 
 The official GRACE code runs the vision tower on every image in every epoch; caching its output (16 vectors an image
 for tiny-vlm) makes the memorize step as cheap as training on short sentences. `model_inputs` puts the vectors back where
@@ -70,13 +70,13 @@ def image_features(
 
 
 def merge_features(backbone: Backbone, input_ids: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
-    """Token embeddings (B, L, hidden) of `input_ids` (B, L) with `features` (B, vectors, hidden) in the places of the
+    """Token embeddings (B, L, hidden) of `input_ids` (B, L) with `features` (B, vectors, hidden) in place of the
     `<image>` tokens: exactly what the model itself does with pixels.
 
     Raises ValueError where the number of `<image>` tokens and of vectors differ.
     """
     embeddings = backbone.model.get_input_embeddings()(input_ids)  # (B, L, H)
-    at_image = _image_places(backbone, input_ids, features)  # (B, L)
+    at_image = _image_positions(backbone, input_ids, features)  # (B, L)
     return embeddings.masked_scatter(at_image.unsqueeze(-1), features.to(embeddings))
 
 
@@ -87,7 +87,7 @@ def model_inputs(
     features: torch.Tensor | None = None,
     image_rows: torch.Tensor | None = None,
 ) -> dict[str, Any]:
-    """What `backbone.model(...)` takes for prompts whose images are given as features: the result is that of its own
+    """Make the arguments of `backbone.model(...)` for prompts whose images are given as features: the result is that of its own
     forward pass with pixels.
 
     input_ids (B, L) padded on the left; attention_mask (B, L), None without padding; features (b, vectors, width) of the
@@ -100,7 +100,7 @@ def model_inputs(
     at_image = torch.zeros_like(input_ids, dtype=torch.bool)  # (B, L)
     if features is not None:
         image_rows = torch.arange(len(input_ids), device=input_ids.device) if image_rows is None else image_rows
-        at_image[image_rows] = _image_places(backbone, input_ids[image_rows], features)
+        at_image[image_rows] = _image_positions(backbone, input_ids[image_rows], features)
         features = features[image_rows.argsort().to(features.device)].to(input_ids.device)  # in the order of the rows
     positions = None if attention_mask is None else (attention_mask.cumsum(1) - 1).clamp(min=0)  # (B, L)
     model = backbone.plain_model
@@ -120,21 +120,22 @@ def model_inputs(
 
 
 def grid_positions(at_image: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
-    """Qwen-VL's positions (3, B, L) of rows with at most one square image each, at the places `at_image` (B, L).
+    """Qwen-VL's positions (3, B, L) of rows with at most one square image each, whose tokens are
+    marked in `at_image` (B, L).
 
     Text counts on in all three rows alike. An image's vectors share one time; their height and width count its grid, and
     the text after it goes on where the grid's longer side ends.
     """
     mask = torch.ones_like(at_image) if attention_mask is None else attention_mask.bool()
-    place = (mask.cumsum(1) - 1).clamp(min=0)  # (B, L)
+    position = (mask.cumsum(1) - 1).clamp(min=0)  # (B, L)
     counted = at_image.cumsum(1)  # (B, L) image vectors up to here
     vectors = counted[:, -1:]  # (B, 1)
     most = int(vectors.max())
     side = math.isqrt(most)
     if side**2 != most or not bool(((vectors == most) | (vectors == 0)).all()):
         raise UserValueError(f"images of {vectors.unique().tolist()} vectors: use square pictures of one size")
-    start = place.where(at_image, place.shape[1]).amin(1, keepdim=True)  # (B, 1) where the image starts
-    text = place - ((counted == vectors) & ~at_image & (vectors > 0)) * (vectors - side)
+    start = position.where(at_image, position.shape[1]).amin(1, keepdim=True)  # (B, 1) where the image starts
+    text = position - ((counted == vectors) & ~at_image & (vectors > 0)) * (vectors - side)
     nth = (counted - 1).clamp(min=0)
     time, height, width = start, start + nth // max(side, 1), start + nth % max(side, 1)
     return torch.stack([text.where(~at_image, row.expand_as(text)) for row in (time, height, width)])
@@ -151,7 +152,7 @@ def next_position(inputs: dict[str, Any]) -> torch.Tensor:
     return (positions.amax((0, 2))[:, None] + 1).expand(3, -1, 1)
 
 
-def _image_places(backbone: Backbone, input_ids: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+def _image_positions(backbone: Backbone, input_ids: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
     """(B, L) bool: the `<image>` tokens, one for each vector."""
     at_image = input_ids == backbone.image_token_id
     if features.shape[0] != len(input_ids) or not bool((at_image.sum(1) == features.shape[1]).all()):

@@ -1,6 +1,6 @@
-"""What of the language model is trained: LoRA adapters and the new tokens' embedding rows, or all of it.
+"""Choose which weights of the language model are trained: LoRA adapters and the embedding rows of new tokens, or all of them.
 
-The vision tower and the connector stay frozen, so that cached image features stay true.
+The vision tower and the connector stay frozen, so that cached image features stay valid.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def merge_lora(backbone: Backbone) -> None:
 
 
 def freeze(backbone: Backbone) -> None:
-    """Let nothing train any more, and put the model into evaluation mode; adapters stay as they are."""
+    """Stop all weights from being trained, and put the model into evaluation mode; adapters stay as they are."""
     backbone.model.requires_grad_(False)
     backbone.model.eval()
 
@@ -97,7 +97,7 @@ def _check_no_adapter(backbone: Backbone) -> None:
 
 
 def find_untrained_tokens(backbone: Backbone, token_ids: Sequence[int], alike: float = 0.99) -> list[int]:
-    """Those of `token_ids` whose input embedding is all but the same vector (cosine above `alike`) as another one of them:
+    """Those of `token_ids` whose input embedding is nearly the same vector (cosine above `alike`) as another one of them:
     tokens that pretraining never met, such as most digits for tiny-vlm. LoRA cannot tell equal inputs apart, so an
     identifier written in them can only be learned if their rows are trained, like those of new tokens."""
     rows = backbone.model.get_input_embeddings().weight.detach()[list(token_ids)].float()  # (T, H)
@@ -108,7 +108,7 @@ def find_untrained_tokens(backbone: Backbone, token_ids: Sequence[int], alike: f
 
 @contextmanager
 def quiet_peft() -> Iterator[None]:
-    """Without the warning that peft sets off in transformers, and about which nobody here can do anything."""
+    """Hide a warning that peft causes in transformers, because users of this package cannot do anything about it."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
         yield

@@ -1,4 +1,4 @@
-"""From pictures to the pixel tensors that a backbone takes."""
+"""Turn pictures into the pixel tensors that a backbone takes."""
 
 from __future__ import annotations
 

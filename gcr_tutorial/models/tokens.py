@@ -1,4 +1,4 @@
-"""New tokens: identifier codes that the tokenizer and the embedding tables do not have yet."""
+"""Add new tokens (identifier codes) to a tokenizer and to the embedding tables of its model."""
 
 from __future__ import annotations
 
