@@ -1,8 +1,8 @@
 """Clusters of image embeddings: balanced k-means, and the tree of such clusters whose paths are structured identifiers.
 
-GRACE section 3.2 ("structured identifiers") takes plain hierarchical k-means; here no cluster may grow beyond twice its
-share, so that depth stays logarithmic whatever the embeddings look like. Large inputs are treated in chunks: what is
-needed beside the embeddings is one normalised copy of them.
+GRACE section 3.2 ("structured identifiers") uses plain hierarchical k-means. Here no cluster may have more than twice its
+share of images, so that the depth is logarithmic for any embeddings. Large inputs are processed in chunks, so the only large
+array beside the embeddings is one normalised copy of them.
 """
 
 from __future__ import annotations
@@ -17,14 +17,22 @@ CHUNK = 65_536  # points whose distances are computed at once
 def cluster_paths(
     embeddings: np.ndarray, clusters: int = 8, leaf_size: int = 8, seed: int = 0, align: bool = True
 ) -> list[tuple[int, ...]]:
-    """Each image's path through a hierarchical k-means tree, then its place in its leaf; paths are unique.
+    """Each image's path through a hierarchical k-means tree, then its number in its leaf; paths are unique.
 
-    No cluster takes more than twice its share of its parent's images, so n images are at most about
-    log(n / leaf_size) / log(clusters / 2) levels deep, duplicates or not (with 2 or 3 clusters: the exact share).
+    No cluster has more than twice its share of its parent's images, so the tree of n images has at most about
+    log(n / leaf_size) / log(clusters / 2) levels, also with duplicates (with 2 or 3 clusters: the exact share).
 
-    Which number a child gets is free in hierarchical k-means. With `align` the children of all nodes of a level are
-    matched by the direction in which they differ from their parent (one assignment problem a node), so that one
-    token says roughly the same thing under every parent; without it, numbers are in k-means order.
+    Hierarchical k-means does not say which number a child gets. With `align` the children of all nodes of a level are
+    matched by the direction in which they differ from their parent (one assignment problem a node), so that a token has
+    roughly the same meaning under every parent; without it, numbers are in k-means order.
+
+    Args:
+        embeddings: (N, D); L2-normalised here.
+        clusters: children of a node, at least 2.
+        leaf_size: a cluster of at most so many images is not split further.
+        seed: of k-means.
+
+    Raises ValueError for other sizes, and for embeddings that are not (N, D) or hold NaN or infinity.
     """
     if clusters < 2 or leaf_size < 1:
         raise UserValueError(f"need clusters >= 2 and leaf_size >= 1, got {clusters} and {leaf_size}")

@@ -1,4 +1,4 @@
-"""`Identifiers`: for each image of a gallery the tokens that name it, checked, and kept in JSON (GRACE section 3.2)."""
+"""`Identifiers`: the tokens that name each image of a gallery, checked, and saved as JSON (GRACE section 3.2)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class Identifiers:
-    """The identifiers of a gallery, position i belonging to image_ids[i].
+    """The identifiers of a gallery. *Row* i is the identifier codes[i] of the image image_ids[i].
 
     Attributes:
         kind: how they were made, one of IDENTIFIER_KINDS.
         codes: for each image its identifier as token strings of the vocabulary, without the end-of-identifier token.
-            All empty for "classifier", which names images by their place in a matrix and generates no token.
+            All empty for "classifier", which names images by their row in a matrix and generates no token.
         image_ids: for each image its name (`ImageRecord.id`).
         new_tokens: every token string that must be added to the tokenizer, in a fixed order; empty for the kinds that
-            are written in tokens the tokenizer already has.
+            are written in tokens that the tokenizer already has.
 
     Raises ValueError where identifiers or images repeat, an identifier is empty, or the lengths differ.
     """

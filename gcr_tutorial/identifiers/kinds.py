@@ -3,11 +3,11 @@
 | kind | identifier of an image | tokens |
 |---|---|---|
 | atomic | one token of its own | N new ones |
-| structured | its path in a tree of k-means clusters of CLIP embeddings, then its place in the leaf | new ones, by level |
+| structured | its path in a tree of k-means clusters of CLIP embeddings, then its number in the leaf | new ones, by level |
 | numeric | its index, digit by digit | the ten digits |
 | string | its index as text | the tokenizer's own, which may join digits |
 | semantic | a caption, or a pseudo-query, of it | the tokenizer's own |
-| residual | residual k-means codes of its CLIP embedding, then its place in the cell | new ones, by level |
+| residual | residual k-means codes of its CLIP embedding, then its number in the cell | new ones, by level |
 | classifier | none: its row in the matrix of CLIP embeddings (what the official code calls "atomic") | none |
 """
 
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from gcr_tutorial.errors import UserValueError
+from gcr_tutorial.errors import UserTypeError, UserValueError
 from gcr_tutorial.identifiers.clustering import cluster_paths
 from gcr_tutorial.identifiers.identifiers import IDENTIFIER_KINDS, Identifiers
 from gcr_tutorial.identifiers.residual import residual_codes
@@ -58,6 +58,9 @@ def make_identifiers(
         max_tokens: a longer text is cut before it names an image ("semantic"). A number that tells equal texts apart may
             follow.
 
+    Raises ValueError for an unknown kind, what a kind needs and was not given, and repeated image_ids; TypeError for one text
+    where a list of texts is needed.
+
     Raises:
         ValueError: for another kind, where what the kind needs is missing, and for a tokenizer without digits ("numeric").
     """
@@ -90,7 +93,7 @@ def make_identifiers(
 
 
 def _of_new_tokens(kind: str, image_ids: tuple[str, ...], paths: Sequence[tuple[int, ...]], form: str) -> Identifiers:
-    """Paths of numbers as tokens named by level and number: one alphabet a level."""
+    """Identifiers of new tokens: each number of a path becomes a token named by its level and the number."""
     used = sorted({(level, code) for path in paths for level, code in enumerate(path)})
     names = {at: form.format(level=at[0], code=at[1]) for at in used}
     codes = tuple(tuple(names[at] for at in enumerate(path)) for path in paths)
@@ -98,6 +101,7 @@ def _of_new_tokens(kind: str, image_ids: tuple[str, ...], paths: Sequence[tuple[
 
 
 def _digit_codes(n: int, tokenizer: Any) -> list[tuple[str, ...]]:
+    """The numbers 0 .. n - 1, one token for each digit."""
     missing = set("0123456789") - tokenizer.get_vocab().keys()
     if missing:
         raise UserValueError(f"the tokenizer has no token for the digit {min(missing)!r}: choose identifier kind 'string'")
@@ -112,6 +116,10 @@ def _caption_codes(
     if texts is None or len(texts) != n:
         given = "none" if texts is None else len(texts)
         raise UserValueError(f"semantic identifiers of {n} images need captions or pseudo-queries for each, got {given}")
+    if isinstance(avoid, str) or any(isinstance(own, str) for own in texts):
+        raise UserTypeError(
+            "semantic identifiers need a list of texts for each image, and a list of texts to avoid, not a text"
+        )
     barred = {_words(text) for text in avoid}
     special = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
     short = iter(
@@ -131,6 +139,7 @@ def _caption_codes(
 
 
 def _candidates(own: Sequence[str], numbers: Counter[str]) -> Iterator[str]:
+    """The texts of an image, then the first of them with number after number."""
     yield from own
     text = own[0] if own else "Picture"
     while True:
@@ -139,9 +148,10 @@ def _candidates(own: Sequence[str], numbers: Counter[str]) -> Iterator[str]:
 
 
 def _words(text: str) -> str:
-    """What is compared with the queries to avoid: words only, in lower case."""
+    """The words of a text in lower case, by which it is compared with the queries to avoid."""
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
 def _tokens(tokenizer: Any, text: str) -> tuple[str, ...]:
+    """The tokens of a text, as strings."""
     return tuple(tokenizer.convert_ids_to_tokens(tokenizer(text, add_special_tokens=False)["input_ids"]))

@@ -214,6 +214,14 @@ def test_a_long_caption_is_cut_before_it_names_an_image():
     assert 6 <= len(tokens) <= 9
 
 
+@pytest.mark.parametrize("wrong", [{"texts": ["A dog.", "A cat."]}, {"avoid": "A dog."}])
+def test_one_text_in_place_of_a_list_of_texts_is_refused(wrong):
+    """It would be read letter by letter: the first image would be called "A"."""
+    texts = {"texts": [["A dog."], ["A cat."]], "avoid": ["A boy."]} | wrong
+    with pytest.raises(TypeError, match="a list of texts"):
+        make_identifiers("semantic", names(2), tokenizer=tokenizer(), answer_start=backbone().answer_format[0], **texts)
+
+
 def test_a_thousand_images_without_captions_take_no_time():
     assert len(set(semantic([[]] * 1000))) == 1000
 
