@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from gcr_tutorial.data.records import check_utf8
-from gcr_tutorial.errors import UserFileNotFoundError, UserNotADirectoryError, UserValueError
+from gcr_tutorial.errors import UserFileNotFoundError, UserNotADirectoryError, UserOSError, UserValueError
 
 # Named, so that Pillow tries nothing else: an EPS file, say, would start Ghostscript.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
@@ -98,7 +98,9 @@ def find_images(folder: Path) -> list[str]:
 
 
 def _raise(error: OSError) -> None:
-    raise error
+    raise UserOSError(
+        f"{error.filename} cannot be read ({error.strerror}): give yourself the right to, or remove it"
+    ) from error
 
 
 def open_image(path: Path, at_least: int | None = None) -> Image.Image:
@@ -106,11 +108,18 @@ def open_image(path: Path, at_least: int | None = None) -> Image.Image:
 
     at_least: pixels that each side must keep; lets a large JPEG be decoded at 1/2, 1/4 or 1/8 of its size, several
         times faster. None reads it at full size.
-    Raises FileNotFoundError where there is no file, ValueError where it is damaged or no picture; both name the file.
+    Raises UserFileNotFoundError where there is no file, UserOSError where it may not be read, and UserValueError where it is
+    damaged or no picture; each names the file.
     """
     if not path.is_file():
         raise UserFileNotFoundError(f"picture {path} is not there (any more): put it back, or remove it from the dataset")
-    with open(path, "rb") as file:
+    try:
+        file = open(path, "rb")
+    except OSError as error:
+        raise UserOSError(
+            f"picture {path} cannot be read ({error.strerror}): give yourself the right to, or remove it"
+        ) from error
+    with file:
         return decode_image(file, str(path), at_least)
 
 

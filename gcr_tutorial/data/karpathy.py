@@ -65,7 +65,11 @@ class _Folder:
             self.listed[parent] = self._list(parent)
         if last in self.listed[parent]:
             return True
-        return resolve_inside(self.folder, name).is_file()  # a link, another spelling of the name, or not there
+        path = resolve_inside(self.folder, name)
+        try:
+            return path.is_file()  # a link, another spelling of the name, or not there
+        except OSError:  # a name too long for this disk, or a subfolder that may not be entered
+            return False
 
     def _list(self, parent: str) -> set[str]:
         try:
@@ -78,7 +82,8 @@ class _Folder:
 def _read_json(path: Path) -> tuple[list[Any], str]:
     """(its list of images, its name) of a Karpathy split file."""
     if not path.is_file():
-        raise UserFileNotFoundError(f"no file {path}: give Karpathy's split file, e.g. dataset_flickr8k.json")
+        what = f"{path} is a folder" if path.is_dir() else f"no file {path}"
+        raise UserFileNotFoundError(f"{what}: give Karpathy's split file, e.g. dataset_flickr8k.json")
     try:
         data = json.loads(path.read_text(encoding="utf-8-sig"), object_hook=_without_tokens)
     except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors

@@ -25,7 +25,8 @@ def encode_text(tokenizer: Any, texts: Sequence[str], before: str = "", after: s
     if not texts:
         return []
     control = set(tokenizer.get_added_vocab().values())
-    encoded = tokenizer([before + text + after for text in (*texts, "a")], add_special_tokens=False)["input_ids"]
+    whole = [before + text + after for text in (*texts, "a")]
+    encoded = tokenizer(whole, add_special_tokens=False, verbose=False)["input_ids"]  # no warning: long texts are cut next
     of_template = [token for token in encoded.pop() if token in control]
     for i, ids in enumerate(encoded):
         if [token for token in ids if token in control] != of_template:
@@ -44,13 +45,14 @@ def shorten_texts(tokenizer: Any, texts: Sequence[str], max_tokens: int, what: s
     # A text of so many bytes cannot have more tokens, so most texts need not be tokenised here.
     perhaps = [i for i, text in enumerate(texts) if len(text.encode()) > max_tokens]
     lengths = map(len, encode_text(tokenizer, [texts[i] for i in perhaps]))
-    long = [i for i, length in zip(perhaps, lengths) if length > max_tokens]
-    for i in long:
-        texts[i] = _cut(tokenizer, texts[i], max_tokens)
-    if long:
+    cut = {i: _cut(tokenizer, texts[i], max_tokens) for i, length in zip(perhaps, lengths) if length > max_tokens}
+    cut = {i: text for i, text in cut.items() if text != texts[i]}  # a single letter of several tokens stays
+    for i, text in cut.items():
+        texts[i] = text
+    if cut:
         warnings.warn(
-            f"{len(long)} of {len(texts)} {what} are longer than {max_tokens} tokens and were cut; the first now reads "
-            f"{texts[long[0]][:60]!r}",
+            f"{len(cut)} of {len(texts)} {what} are longer than {max_tokens} tokens and were cut; the first now reads "
+            f"{next(iter(cut.values()))[:60]!r}",
             stacklevel=3,
         )
     return texts

@@ -290,6 +290,13 @@ def test_missing_json_or_folder_is_named(tmp_path):
         ImageCaptionCorpus.from_karpathy(tmp_path / "nowhere.json", images)
     with pytest.raises(FileNotFoundError, match="image folder .*nowhere"):
         ImageCaptionCorpus.from_karpathy(json_path, tmp_path / "nowhere")
+    with pytest.raises(UserError, match="is a folder: give Karpathy's split file"):
+        ImageCaptionCorpus.from_karpathy(images, images)
+
+
+def test_a_file_name_too_long_for_the_disk_is_a_missing_file(tmp_path):
+    with pytest.raises(UserError, match="2 of 2 images of .* are not in"):
+        load(tmp_path, [entry("ok.jpg"), entry("x" * 300 + ".jpg")], pictures=False)
 
 
 def test_utf8_with_a_byte_order_mark_is_read(tmp_path):

@@ -10,6 +10,7 @@ from PIL import Image
 
 from gcr_tutorial.data import image_files
 from gcr_tutorial.data.image_files import decode_image, find_images, open_image, resolve_folder, resolve_inside, square
+from gcr_tutorial.errors import UserError
 
 RED, BLUE = (220, 30, 30), (30, 30, 220)
 
@@ -213,6 +214,19 @@ def test_find_images_refuses_links_to_outside(tmp_path, link_to_folder):
     os.symlink(target, tmp_path / "in" / "link.png")
     with pytest.raises(ValueError, match="link.png.*outside"):
         find_images(resolve_folder(tmp_path / "in"))
+
+
+def test_what_may_not_be_read_is_named(tmp_path, monkeypatch):
+    def refused(path, *mode):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    red_over_blue().save(tmp_path / "a.png")
+    monkeypatch.setattr(image_files, "open", refused, raising=False)
+    with pytest.raises(UserError, match="a.png cannot be read .Permission denied.: give"):
+        open_image(tmp_path / "a.png")
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(UserError, match=f"{tmp_path} cannot be read .Permission denied.: give"):
+        find_images(tmp_path)
 
 
 def test_folders_that_are_none(tmp_path):
