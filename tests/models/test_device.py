@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from gcr_tutorial.config import PRESETS, TrainingConfig, get_preset
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.data.corpus import ImageCaptionCorpus
 from gcr_tutorial.experiments import pipeline
 from gcr_tutorial.experiments.machine import on_this_machine
 from gcr_tutorial.models import device as hardware
+from gcr_tutorial.training.optimizer import new_accelerator
 
 T4, A100, H100 = (7, 5), (8, 0), (9, 0)
 
@@ -91,3 +93,20 @@ def test_a_run_loads_what_the_preset_says(monkeypatch):
 def test_backbones_from_the_hub_are_pinned():
     for preset in PRESETS.values():
         assert preset.backbone.startswith("backbones/") or len(preset.revision) == 40
+
+
+def test_float16_on_a_cpu_is_refused_before_any_work_and_says_what_to_use(machine):
+    """A CPU computes in float16 by converting to float32 and back: hours instead of minutes."""
+    machine(None)
+    tiny = get_preset("tiny")
+    with pytest.raises(UserValueError, match="float16 on a CPU .* float32"):
+        hardware.resolve_dtype("float16", "cpu")
+    for preset in (replace(tiny, dtype="float16"), replace(tiny, training=TrainingConfig(mixed_precision="fp16"))):
+        with pytest.raises(UserValueError, match="(fp16|float16) on a CPU .* (bf16|float32)"):
+            on_this_machine(preset)
+    with pytest.raises(UserValueError, match="fp16 on a CPU .* bf16"):
+        new_accelerator(torch.device("cpu"), "fp16")  # as a notebook trains
+    machine(T4)
+    assert hardware.resolve_dtype("float16", "cuda") == torch.float16
+    with pytest.raises(UserValueError, match="float16 on a CPU"):
+        hardware.resolve_dtype("float16", "cpu")  # also beside a GPU
