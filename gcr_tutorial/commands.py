@@ -145,10 +145,15 @@ class Compare(Experiment):
 class Search:
     """Ask a saved retriever; prints the ranking, and writes a picture of it."""
 
-    retriever: Annotated[Path, Positional, arg(metavar="DIR")]  # what `run --out` was given, or the retriever folder in it
+    retriever: Annotated[str, Positional, arg(metavar="DIR")]
+    """what `run --out` was given, or the retriever folder in it, or OWNER/NAME on the Hugging Face Hub with --revision"""
     query: Annotated[str, Positional, arg(metavar="QUERY")]  # a sentence about a picture
     k: Annotated[int, arg(aliases=["-k"])] = 5  # how many pictures
     rerank: Literal["clip"] | None = None  # put what the beam search found in CLIP's order
+    device: str = "auto"  # where the model runs: cpu, cuda, cuda:1; auto: the GPU if there is one, else the CPU
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    """type of the model's weights; auto: bfloat16 where the GPU has it, float16 on another GPU (T4), float32 on a CPU"""
+    revision: str | None = None  # the commit to take from the Hub
     images: Path | None = None  # the folder of the pictures, if they were moved since
     png: Path = Path("runs/search.png")  # the file for the picture of the ranking
 
@@ -161,7 +166,8 @@ class Search:
 
         quiet()
         check_writable(self.png.parent)
-        retriever = GenerativeRetriever.from_pretrained(self.retriever)
+        name = self.retriever if self.revision else Path(self.retriever)  # a Path is never looked for on the Hub
+        retriever = GenerativeRetriever.from_pretrained(name, self.device, self.dtype, self.revision)
         hits = retriever.search(self.query, self.k, rerank=self.rerank)
         for rank, hit in enumerate(hits, 1):
             print(f"{rank:3d}. {hit.image_id}  {'log p' if self.rerank is None else 'cosine'} = {hit.score:.2f}")

@@ -15,6 +15,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors import SafetensorError
 from tiny_data import (
     QUICK,
@@ -31,6 +32,7 @@ from gcr_tutorial import cli
 from gcr_tutorial.config import RunConfig, TrainingConfig, get_preset
 from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.experiments import pipeline
+from gcr_tutorial.retrieval import retriever
 
 RUN = ["run", *SIZES, *QUICK]
 ROOT = Path(__file__).resolve().parent.parent
@@ -105,11 +107,38 @@ def test_an_output_that_is_a_file_is_reported_before_training(tmp_path):
         (["  "], "query is empty"),
         (["a dog", "-k", "0"], "at least 1"),
         (["a dog", "--png", "picture.xyz"], "xyz"),
+        (["a dog", "--device", "gpu"], "unknown device 'gpu': choose auto, cpu, cuda"),
+        (["a dog", "--device", "cuda"], "no CUDA GPU: use cpu or auto"),
+        (["a dog", "--device", "cpu", "--dtype", "float16"], "float16 on a CPU takes hours"),
     ],
 )
 def test_mistakes_of_a_search(arguments, words):
     status, _, err = command("search", str(finished_run()), *arguments)
     assert status == 2 and words in one_sentence(err)
+
+
+@pytest.mark.parametrize(
+    "gpu, options, wanted",
+    [
+        (False, [], ("cpu", torch.float32)),
+        (True, [], ("cuda", torch.bfloat16)),
+        (True, ["--device", "cpu"], ("cpu", torch.float32)),
+        (True, ["--dtype", "float32"], ("cuda", torch.float32)),
+        (False, ["--dtype", "bfloat16"], ("cpu", torch.bfloat16)),
+    ],
+)
+def test_a_search_runs_where_and_in_the_type_that_is_asked_for_else_on_the_gpu(monkeypatch, gpu, options, wanted):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device=None: (8, 0))
+    asked = []
+
+    def load(path, device, dtype):
+        asked.append((device.type, dtype))
+        raise UserValueError("far enough")
+
+    monkeypatch.setattr(retriever, "load_backbone", load)
+    status, _, err = command("search", str(finished_run()), "a dog", *options)
+    assert status == 2 and "far enough" in one_sentence(err) and asked == [wanted]
 
 
 def test_a_moved_image_folder(tmp_path):

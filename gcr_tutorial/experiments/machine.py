@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 
 from gcr_tutorial.config import Preset, TrainingConfig
-from gcr_tutorial.models.device import AUTOCAST, best_device, resolve_dtype
+from gcr_tutorial.models.device import AUTOCAST, best_device, refuse_half_on_cpu, resolve_dtype
 from gcr_tutorial.models.lora import LORA_LAYERS
 
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "open_clip_torch", "numpy", "pillow")
@@ -21,6 +21,7 @@ def on_this_machine(preset: Preset) -> tuple[torch.device, torch.dtype, Preset]:
     """The device of a run, the type of the model's weights, and the preset with the precision of training made to fit."""
     device = best_device()
     dtype, config = resolve_dtype(preset.dtype, device), preset.training
+    refuse_half_on_cpu(config.mixed_precision, device)
     if config.mixed_precision == "no":
         preset = replace(preset, training=replace(config, mixed_precision=AUTOCAST[dtype]))
     # Weights that are trained must be able to take small steps, so they are float32. With LoRA the adapter is always.

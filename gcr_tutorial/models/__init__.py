@@ -20,6 +20,6 @@ __getattr__, __dir__, __all__ = exports(
         "features": "chunks image_features merge_features model_inputs grid_positions next_position",
         "feature_cache": "SHARD_BYTES FeatureTable cached_features encoder_key image_key",
         "clip": "CONFIG_FILE WEIGHTS_FILE Clip load_clip open_clip_parts embed_images embed_texts evaluating",
-        "device": "AUTOCAST best_device best_dtype resolve_dtype min_efficient_tokens",
+        "device": "AUTOCAST best_device resolve_device best_dtype refuse_half_on_cpu resolve_dtype min_efficient_tokens",
     },
 )

@@ -25,7 +25,7 @@ from gcr_tutorial.files import new_folder, recover_folder, write_text
 from gcr_tutorial.hub import is_hub_id, snapshot
 from gcr_tutorial.identifiers import Identifiers
 from gcr_tutorial.models.backbone import MAX_QUERY_TOKENS, Backbone
-from gcr_tutorial.models.device import best_device, resolve_dtype
+from gcr_tutorial.models.device import resolve_device, resolve_dtype
 from gcr_tutorial.models.loading import load_backbone, save_backbone
 from gcr_tutorial.models.prompts import retrieve_prompts
 from gcr_tutorial.retrieval.reranking import DenseGallery
@@ -232,7 +232,7 @@ class GenerativeRetriever:
 
         Raises UserFileNotFoundError or UserValueError that says what is wrong and what to do.
         """
-        device = best_device() if device == "auto" else torch.device(device)
+        device = resolve_device(device)
         dtype = resolve_dtype(dtype, device) if isinstance(dtype, str) else dtype
         folder = snapshot(str(folder), revision) if is_hub_id(folder) else Path(folder)
         for one in (folder / "retriever", folder):

@@ -14,6 +14,7 @@ from torch import nn
 
 from gcr_tutorial import processes
 from gcr_tutorial.errors import UserValueError
+from gcr_tutorial.models.device import refuse_half_on_cpu
 from gcr_tutorial.training import sharding
 
 
@@ -54,8 +55,9 @@ def new_accelerator(device: torch.device, mixed_precision: str) -> Accelerator:
     """The accelerator for one training: it spreads it over the processes of this run and sets the precision.
 
     accelerate keeps precision and device for the whole process and refuses another one. A notebook may train twice, so what
-    it has kept is forgotten first; the group of several processes stays. Raises UserValueError for DeepSpeed, and for split
+    it has kept is forgotten first; the group of several processes stays. Raises UserValueError for fp16 on a CPU, for DeepSpeed, and for split
     weights (FSDP) in float16, whose gradients would have to be rescaled together."""
+    refuse_half_on_cpu(mixed_precision, device)
     AcceleratorState._reset_state(reset_partial_state=processes.count() == 1)
     accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=mixed_precision)
     if accelerator.distributed_type == DistributedType.DEEPSPEED:

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from gcr_tutorial.config import PRESETS, TrainingConfig, get_preset
-from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.data.corpus import ImageCaptionCorpus
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.experiments import pipeline
 from gcr_tutorial.experiments.machine import on_this_machine
 from gcr_tutorial.models import device as hardware
