@@ -126,8 +126,6 @@ def _is_mendable(error: Exception) -> bool:
     """Whether the user can mend what `error` says: a mistake, or something that this machine lacks."""
     if isinstance(error, (UserError, MemoryError)) or (isinstance(error, OSError) and error.errno in SYSTEM_ERRORS):
         return True
-    if isinstance(error, (ValueError, OSError, FloatingPointError)):  # until all of them are UserErrors
-        return True
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("gcr_tutorial"):
         error.add_note(f"`{PROGRAM} doctor` says what is missing here")
         return True

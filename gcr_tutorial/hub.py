@@ -10,7 +10,7 @@ from typing import TypeVar
 from huggingface_hub import snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
-from gcr_tutorial.errors import UserValueError
+from gcr_tutorial.errors import UserFileNotFoundError, UserValueError
 
 T = TypeVar("T")
 FILES = ("*.json", "*.safetensors", "*.txt", "*.jinja", "*.model")  # what a folder made by save_pretrained holds
@@ -54,7 +54,7 @@ def from_hub(load: Callable[[], T], name: str, revision: str | None = None) -> T
                 f"on a machine with a network run `{download_command(name, revision)}`, copy its cache folder here "
                 "(~/.cache/huggingface) and set HF_HOME to the copy"
             )
-        raise FileNotFoundError(
+        raise UserFileNotFoundError(
             f"{at} is neither a folder nor in the Hugging Face cache, and could not be downloaded: {advice}"
         ) from error
 

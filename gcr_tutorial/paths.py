@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from gcr_tutorial.errors import UserFileNotFoundError
+
 ROOT = Path(__file__).resolve().parent.parent  # the clone, or the folder that this package is installed in
 
 
@@ -17,7 +19,7 @@ def data_dir() -> Path:
     path = Path(chosen).expanduser().resolve() if chosen else ROOT / "data"
     if not path.is_dir():
         where = f"GCR_DATA={chosen} is not a folder" if chosen else f"there is no {path}"
-        raise FileNotFoundError(
+        raise UserFileNotFoundError(
             f"the tutorial's data folder was not found ({where}). Clone the repository and install it in place "
             "(`pip install -e .`), or set GCR_DATA to the clone's data/ folder"
         )

@@ -30,7 +30,7 @@ from tiny_data import (
 
 from gcr_tutorial import cli
 from gcr_tutorial.config import RunConfig, TrainingConfig, get_preset
-from gcr_tutorial.errors import UserValueError
+from gcr_tutorial.errors import UserError, UserValueError
 from gcr_tutorial.experiments import pipeline
 from gcr_tutorial.retrieval import retriever
 
@@ -298,7 +298,10 @@ def test_what_a_machine_runs_out_of_is_no_traceback(monkeypatch, capsys, error, 
     assert cli.main(RUN) == 2 and words in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("error", [RuntimeError("shapes do not fit")])
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("shapes do not fit"), ValueError("operands could not be broadcast together"), FileNotFoundError(2, "x")],
+)
 @pytest.mark.parametrize("debug", [[], ["--debug"]])
 def test_an_error_of_the_program_keeps_its_traceback_and_says_where_to_report_it(monkeypatch, error, debug):
     def fails(*arguments, **how):
@@ -314,7 +317,7 @@ def test_an_error_of_the_program_keeps_its_traceback_and_says_where_to_report_it
 
 def test_debug_shows_the_traceback_of_a_users_mistake_too(tmp_path):
     for arguments in (["--debug", "search", "absent", "a dog"], ["search", "absent", "a dog", "--debug"]):
-        with pytest.raises(FileNotFoundError, match="no retriever in absent"):
+        with pytest.raises(UserError, match="no retriever in absent"):
             cli.main(arguments)
 
 

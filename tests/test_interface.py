@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import typing
@@ -12,6 +13,7 @@ import pytest
 import gcr_tutorial as gcr
 
 PACKAGE = Path(gcr.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 def members(name: str) -> list[tuple[str, object]]:
@@ -48,6 +50,30 @@ def test_every_name_says_what_it_is_with_shapes_and_errors(name):
             assert "Raises" in text or "Error" in text, f"{where} raises an error that its docstring does not name"
         if "seconds" in hints or "minutes" in hints:
             assert "second" in text or "minute" in text, where
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_modules_are_short_and_documented(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 300
+    assert ast.get_docstring(ast.parse(text)), "the first line should say what is in this module"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_what_a_user_can_mend_is_raised_as_such(path):
+    """A built-in error with a sentence of our own would be shown as an error of the program, with its traceback."""
+    built_in = {
+        "ValueError",
+        "TypeError",
+        "OSError",
+        "FileNotFoundError",
+        "NotADirectoryError",
+        "ImportError",
+        "FloatingPointError",
+    }
+    raised = [node.exc for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Raise)]
+    calls = [exc.func.id for exc in raised if isinstance(exc, ast.Call) and isinstance(exc.func, ast.Name)]
+    assert not built_in & set(calls), "raise its namesake of gcr_tutorial.errors"
 
 
 def test_the_packages_root_holds_rooms_and_a_handful_of_modules():

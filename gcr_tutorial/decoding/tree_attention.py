@@ -198,7 +198,7 @@ class TokenTree:
             known = (parent[left] < 0) | (depths[prompt[left], above[left]] >= 0)
             now, left = left[known], left[~known]
             if not len(now):
-                raise ValueError("a token's parent must be in the tree or among the new tokens")
+                raise UserValueError("a token's parent must be in the tree or among the new tokens")
             has_parent = parent[now] >= 0
             depth[now] = np.where(has_parent, depths[prompt[now], above[now]] + 1, 0)
             if depth[now].max() >= paths.shape[2]:  # lengthen all paths; a path shorter than the rest repeats its own slot

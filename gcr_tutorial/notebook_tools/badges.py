@@ -14,6 +14,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.files import write_text
 from gcr_tutorial.notebook_tools.files import notebook_paths, write_notebook
 from gcr_tutorial.paths import ROOT
@@ -58,7 +59,7 @@ def repository_setting(root: Path = ROOT) -> dict[str, str]:
     setting = tomllib.loads(text).get("tool", {}).get("gcr_tutorial", {})
     for key, form in (("repository", r"[\w.-]+/[\w.-]+"), ("revision", r"[\w./-]+")):
         if not re.fullmatch(form, str(setting.get(key, ""))):
-            raise ValueError(
+            raise UserValueError(
                 f"pyproject.toml, [tool.gcr_tutorial]: {key} is {setting.get(key)!r}; wanted is something like "
                 f"{'owner/name' if key == 'repository' else 'main'}"
             )
@@ -79,7 +80,7 @@ def stamp_badges(root: Path = ROOT, check: bool = False) -> int:
         try:
             stamp_notebook(notebook, path.stem, stems, setting)
         except ValueError as error:
-            raise ValueError(f"{path.name}: {error}") from None
+            raise UserValueError(f"{path.name}: {error}") from None
         if before != [cell.source for cell in notebook.cells]:
             differs.append(path.name)
             if not check:
@@ -111,15 +112,15 @@ def stamp_notebook(notebook: NotebookNode, stem: str, stems: list[str], setting:
     """
     cells = {cell.id: cell for cell in notebook.cells}
     if missing := {"title", "setup"} - cells.keys():
-        raise ValueError(f"no cell with the id {min(missing)}")
+        raise UserValueError(f"no cell with the id {min(missing)}")
     if stem not in SERIES:
-        raise ValueError(f"{stem} is not in SERIES of gcr_tutorial/notebook_tools/badges.py")
+        raise UserValueError(f"{stem} is not in SERIES of gcr_tutorial/notebook_tools/badges.py")
     number = SERIES.index(stem)
     before = _link(SERIES[number - 1], stems) if number else "none, this is the first"
     after = _link(SERIES[number + 1], stems) if number + 1 < len(SERIES) else "none, this is the last"
     first, _, rest = cells["title"].source.partition("\n")
     if not first.startswith("[!["):
-        raise ValueError("the first line of the cell `title` should be the Colab badge")
+        raise UserValueError("the first line of the cell `title` should be the Colab badge")
     cells["title"].source = f"{BADGE}({_colab(setting)}{stem}.ipynb) · previous: {before} · next: {after}\n{rest}"
     cells["setup"].source = SETUP.format(**setting)
     last = notebook.cells[-1]
@@ -149,7 +150,7 @@ def _table(books: dict[str, NotebookNode], setting: dict[str, str]) -> str:
     for stem, notebook in books.items():
         title = re.search(r"^# \d\d · (.*?)(?:: (.*))?$", notebook.cells[0].source, re.M)
         if title is None:
-            raise ValueError(f"{stem}.ipynb: the title should read `# {stem[:2]} · Title: what it is about`")
+            raise UserValueError(f"{stem}.ipynb: the title should read `# {stem[:2]} · Title: what it is about`")
         seconds = notebook.metadata.get("gcr_tutorial", {}).get("seconds", 0)
         lines.append(
             f"| {stem[:2]} | [{title[1]}](notebooks/{stem}.ipynb) | {title[2] or ''} | about {seconds} seconds | "

@@ -36,6 +36,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.notebook_tools.files import NOTEBOOKS, write_notebook
 
 BEGIN, FINISH = "# BEGIN SOLUTION", "# END SOLUTION"
@@ -101,7 +102,7 @@ def read_exercise(path: Path) -> Exercise:
     try:
         return _parse(path.read_text(encoding="utf-8"), path.stem[:2])
     except (ValueError, SyntaxError) as error:
-        raise ValueError(f"{path.name}: {error}") from None
+        raise UserValueError(f"{path.name}: {error}") from None
 
 
 def read_exercises(folder: Path = NOTEBOOKS) -> list[Exercise]:
@@ -113,7 +114,7 @@ def read_exercises(folder: Path = NOTEBOOKS) -> list[Exercise]:
     for notebook in {exercise.notebook for exercise in found}:
         numbers = [exercise.number for exercise in found if exercise.notebook == notebook]
         if numbers != list(range(1, len(numbers) + 1)):
-            raise ValueError(f"exercises of {notebook} have the numbers {numbers}: number them 1, 2, 3 ...")
+            raise UserValueError(f"exercises of {notebook} have the numbers {numbers}: number them 1, 2, 3 ...")
     return found
 
 
@@ -126,15 +127,15 @@ def stamp_exercises(notebook: NotebookNode, exercises: list[Exercise]) -> list[s
     wanted = {cell_id: cell for exercise in exercises for cell_id, cell in exercise.cells().items()}
     there = {cell.id: cell for cell in notebook.cells if CELL_ID.fullmatch(cell.id)}
     if missing := sorted(wanted.keys() - there.keys()):
-        raise ValueError(
+        raise UserValueError(
             f"no cell with the id {missing[0]}: put an empty {wanted[missing[0]][0]} cell of that id where the exercise belongs"
         )
     if orphans := sorted(there.keys() - wanted.keys()):
-        raise ValueError(f"the cell {orphans[0]} has no source in notebooks/exercises")
+        raise UserValueError(f"the cell {orphans[0]} has no source in notebooks/exercises")
     changed = []
     for cell_id, (cell_type, source) in wanted.items():
         if there[cell_id].cell_type != cell_type:
-            raise ValueError(f"the cell {cell_id} is a {there[cell_id].cell_type} cell: make it a {cell_type} cell")
+            raise UserValueError(f"the cell {cell_id} is a {there[cell_id].cell_type} cell: make it a {cell_type} cell")
         if there[cell_id].source != source:
             there[cell_id].source = source
             changed.append(cell_id)
@@ -149,14 +150,14 @@ def stamp_all(folder: Path = NOTEBOOKS, check: bool = False) -> int:
     exercises, differences = read_exercises(folder), 0
     paths = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
     for stem in sorted({exercise.notebook for exercise in exercises} - paths.keys()):
-        raise ValueError(f"there is no notebook {stem}.ipynb in {folder}, but it has exercises")
+        raise UserValueError(f"there is no notebook {stem}.ipynb in {folder}, but it has exercises")
     for stem, path in paths.items():
         notebook = nbformat.read(path, as_version=4)
         mine = [exercise for exercise in exercises if exercise.notebook == stem]
         try:
             changed = stamp_exercises(notebook, mine)
         except ValueError as error:
-            raise ValueError(f"{path.name}: {error}") from None
+            raise UserValueError(f"{path.name}: {error}") from None
         differences += len(changed)
         if changed and not check:
             write_notebook(path, notebook)
@@ -174,10 +175,10 @@ def _parse(text: str, number: str) -> Exercise:
         title, _, body = part.partition("\n")
         name = re.sub(r"\s*\(.*", "", title).strip()
         if name not in SECTIONS or name in sections:
-            raise ValueError(f"`# --- {title}`: each of the sections {', '.join(SECTIONS)} is wanted once")
+            raise UserValueError(f"`# --- {title}`: each of the sections {', '.join(SECTIONS)} is wanted once")
         sections[name] = body.strip("\n") if name == "code" else _uncommented(body, name)
     if missing := [name for name in SECTIONS if name not in sections and name != "after"]:
-        raise ValueError(f"no section `# --- {missing[0]}`")
+        raise UserValueError(f"no section `# --- {missing[0]}`")
     facts = _header(head)
     code = sections["code"].rstrip()
     exercise = Exercise(
@@ -194,7 +195,9 @@ def _parse(text: str, number: str) -> Exercise:
         sections.get("after", ""),
     )
     if not exercise.notebook.startswith(number):
-        raise ValueError(f"it is of notebook {exercise.notebook}, so the file's name should begin with {exercise.notebook[:2]}")
+        raise UserValueError(
+            f"it is of notebook {exercise.notebook}, so the file's name should begin with {exercise.notebook[:2]}"
+        )
     _demand_one_solution(exercise)
     return exercise
 
@@ -206,13 +209,13 @@ def _header(text: str) -> dict[str, str]:
         for key, value in zip(pieces[1::2], pieces[2::2]):
             facts[key] = value.strip()
     if missing := [key for key in KEYS if not facts.get(key)]:
-        raise ValueError(f"the header has no `# {missing[0]}: ...`")
+        raise UserValueError(f"the header has no `# {missing[0]}: ...`")
     return facts
 
 
 def _digit(facts: dict[str, str], key: str) -> int:
     if not re.fullmatch(r"[1-5]", facts[key]):
-        raise ValueError(f"{key} is {facts[key]!r}, not a number from 1 to 5")
+        raise UserValueError(f"{key} is {facts[key]!r}, not a number from 1 to 5")
     return int(facts[key])
 
 
@@ -220,7 +223,7 @@ def _uncommented(body: str, where: str) -> str:
     lines = body.strip().splitlines()
     for line in lines:
         if line.strip() and not re.match(r"#( |$)", line):
-            raise ValueError(f'in {where}: each line begins with "# ", unlike {line!r}')
+            raise UserValueError(f'in {where}: each line begins with "# ", unlike {line!r}')
     return "\n".join(line[2:].rstrip() for line in lines).strip()
 
 
@@ -228,15 +231,15 @@ def _demand_one_solution(exercise: Exercise) -> None:
     """The code parses with and without the solution, and the solution ends the function. Raises ValueError, SyntaxError."""
     lines = [line.strip() for line in exercise.code.splitlines()]
     if lines.count(BEGIN) != 1 or lines.count(FINISH) != 1 or lines.index(BEGIN) > lines.index(FINISH):
-        raise ValueError(f"the code needs one `{BEGIN}` and, after it, one `{FINISH}`")
+        raise UserValueError(f"the code needs one `{BEGIN}` and, after it, one `{FINISH}`")
     ast.parse(exercise.solution())
     functions = [
         node for node in ast.parse(exercise.stub()).body if isinstance(node, ast.FunctionDef) and node.name == exercise.name
     ]
     if len(functions) != 1 or not isinstance(functions[0].body[-1], ast.Raise):
-        raise ValueError(f"the code must define one function {exercise.name} that ends with the solution")
+        raise UserValueError(f"the code must define one function {exercise.name} that ends with the solution")
     if not ast.get_docstring(functions[0]):
-        raise ValueError(f"{exercise.name} needs a docstring: it is all that the reader's stub says")
+        raise UserValueError(f"{exercise.name} needs a docstring: it is all that the reader's stub says")
 
 
 def _without_docstring(code: str, name: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from gcr_tutorial.errors import UserFileNotFoundError
 from gcr_tutorial.files import write_text
 from gcr_tutorial.paths import ROOT
 
@@ -18,7 +19,7 @@ def notebook_paths(folder: Path = NOTEBOOKS) -> list[Path]:
     """The notebooks in their order. Raises FileNotFoundError where there are none."""
     paths = sorted(folder.glob("*.ipynb"))
     if not paths:
-        raise FileNotFoundError(
+        raise UserFileNotFoundError(
             f"no notebooks in {folder}: run this in a clone of the repository, installed with `pip install -e .`"
         )
     return paths

@@ -10,6 +10,8 @@ import random
 import re
 from dataclasses import dataclass
 
+from gcr_tutorial.errors import UserValueError
+
 from . import lexicon
 from .catalogue import ANIMALS, VEHICLES
 from .meaning import Meaning, Mention, related
@@ -36,7 +38,7 @@ def captions(scene: Scene, n: int = 5, salt: int = 0) -> list[Caption]:
             found.append(caption)
             if len(found) == n:
                 return found
-    raise ValueError(f"scene {scene.seed} has too little in it for {n} different captions")
+    raise UserValueError(f"scene {scene.seed} has too little in it for {n} different captions")
 
 
 def sentence(words: str) -> str:

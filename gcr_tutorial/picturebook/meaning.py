@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gcr_tutorial.errors import UserValueError
+
 from .catalogue import is_in_sky
 from .scene import Entity, Scene
 
@@ -72,7 +74,7 @@ def related(a: Entity, relation: str, b: Entity) -> bool:
         return dy < -DEPTH and abs(dx) < NEXT
     if relation == "in front of":
         return dy > DEPTH and abs(dx) < NEXT
-    raise ValueError(f"unknown relation {relation!r}")
+    raise UserValueError(f"unknown relation {relation!r}")
 
 
 def satisfies(scene: Scene, meaning: Meaning) -> bool:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+from gcr_tutorial.errors import UserValueError
+
 WORLDS = ("tutorial", "pretraining")
 PEOPLE = ("man", "woman", "boy", "girl")
 
@@ -66,6 +68,6 @@ def scene_seed(world: str, seed: int, index: int) -> int:
     The last digit names the world, so that no seed belongs to both. Raises ValueError for another world.
     """
     if world not in WORLDS:
-        raise ValueError(f"world must be one of {WORLDS}, not {world!r}")
+        raise UserValueError(f"world must be one of {WORLDS}, not {world!r}")
     digest = hashlib.sha256(f"{world}/{seed}/{index}".encode()).digest()
     return int.from_bytes(digest[:6], "big") * len(WORLDS) + WORLDS.index(world)

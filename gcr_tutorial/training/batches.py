@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.training.examples import Example
 
 WINDOW = 32  # so many batches' worth of shuffled examples are sorted by length together
@@ -23,7 +24,7 @@ def length_bucketed_batches(
     batches. Raises ValueError where there are no examples.
     """
     if not len(lengths) or batch_size < 1:
-        raise ValueError(f"{len(lengths)} examples in batches of {batch_size}: there is nothing to train on")
+        raise UserValueError(f"{len(lengths)} examples in batches of {batch_size}: there is nothing to train on")
     rng, lengths, batches = np.random.default_rng(seed), np.asarray(lengths), []
     for visited in [range(len(lengths))] * epochs if isinstance(epochs, int) else epochs:
         order = rng.permutation(visited)
@@ -62,7 +63,7 @@ def collate(
     rows = [row for row, example in enumerate(examples) if example.image is not None]
     if rows:
         if features is None:
-            raise ValueError("these examples have images: pass their cached `features` (see image_features)")
+            raise UserValueError("these examples have images: pass their cached `features` (see image_features)")
         batch["features"] = features[[examples[row].image for row in rows]].to(device)
         batch["image_rows"] = torch.tensor(rows, device=device)
     return batch

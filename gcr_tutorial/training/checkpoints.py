@@ -110,7 +110,7 @@ def _to_json(value: Any, tensors: dict[str, torch.Tensor], name: str) -> Any:
         return items if isinstance(value, list) else {"tuple": items}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    raise ValueError(f"a checkpoint cannot hold {type(value).__name__}: give it tensors, numbers, strings, lists and dicts")
+    raise UserValueError(f"a checkpoint cannot hold {type(value).__name__}: give it tensors, numbers, strings, lists and dicts")
 
 
 def _from_json(value: Any, tensors: dict[str, torch.Tensor]) -> Any:

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from gcr_tutorial.config import CheckpointConfig, TrainingConfig
-from gcr_tutorial.errors import NonFiniteScoreError
+from gcr_tutorial.errors import NonFiniteScoreError, UserFileNotFoundError, UserValueError
 from gcr_tutorial.models.backbone import Backbone
 from gcr_tutorial.models.lora import language_model
 from gcr_tutorial.models.prompts import retrieve_prompts
@@ -38,7 +38,7 @@ class ClipClassifier(nn.Module):
     def __init__(self, hidden: int, embeddings: torch.Tensor) -> None:
         super().__init__()
         if embeddings.ndim != 2 or not len(embeddings):
-            raise ValueError(f"the classifier needs CLIP embeddings (N, D), got shape {tuple(embeddings.shape)}")
+            raise UserValueError(f"the classifier needs CLIP embeddings (N, D), got shape {tuple(embeddings.shape)}")
         self.project = nn.Linear(hidden, embeddings.shape[1])
         self.register_buffer("embeddings", embeddings.float(), persistent=False)
 
@@ -54,11 +54,11 @@ class ClipClassifier(nn.Module):
     def load(cls, path: str | Path, embeddings: torch.Tensor) -> ClipClassifier:
         """What `save` wrote, over the same embeddings. Raises FileNotFoundError, or ValueError where the two do not fit."""
         if not Path(path).is_file():
-            raise FileNotFoundError(f"{path} is missing: train the classifier again (run --identifier classifier)")
+            raise UserFileNotFoundError(f"{path} is missing: train the classifier again (run --identifier classifier)")
         state = load_file(path)
         weight = state.get("project.weight")
         if weight is None or weight.ndim != 2 or len(weight) != embeddings.shape[1]:
-            raise ValueError(f"{path} does not fit embeddings of shape {tuple(embeddings.shape)}")
+            raise UserValueError(f"{path} does not fit embeddings of shape {tuple(embeddings.shape)}")
         classifier = cls(weight.shape[1], embeddings)
         classifier.load_state_dict(state)
         return classifier.requires_grad_(False).eval()
@@ -108,7 +108,7 @@ def fine_tune_classifier(
     """
     config = config or TrainingConfig()
     if not queries:
-        raise ValueError(
+        raise UserValueError(
             "the classifier learns from captions and pseudo-queries, and there are none: raise "
             "--pseudo-queries, or choose another identifier kind"
         )

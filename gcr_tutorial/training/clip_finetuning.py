@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.models.clip import Clip
 from gcr_tutorial.training.contrastive import (
     clip_optimizers,
@@ -47,10 +48,10 @@ def fine_tune_clip(
     captions: dict[int, list[str]] = {}
     for image, caption in pairs:
         if not 0 <= image < len(images):
-            raise ValueError(f"a pair names image {image}, but there are {len(images)} images")
+            raise UserValueError(f"a pair names image {image}, but there are {len(images)} images")
         captions.setdefault(image, []).append(caption)
     if len(captions) < 2:
-        raise ValueError("contrastive fine-tuning needs captions of at least two different images")
+        raise UserValueError("contrastive fine-tuning needs captions of at least two different images")
     rows = sorted(captions)
     pixels = _PixelCache(clip, images, keep=len(rows))
     batch_size = min(batch_size, len(rows))

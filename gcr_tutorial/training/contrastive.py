@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gcr_tutorial.errors import UserFloatingPointError
+from gcr_tutorial.errors import UserFloatingPointError, UserValueError
 from gcr_tutorial.models.clip import Clip
 from gcr_tutorial.training.clip_towers import fast_encode_images, fast_encode_texts, fast_towers_fit
 
@@ -86,7 +86,7 @@ def clip_optimizers(model: nn.Module, lr: float, weight_decay: float, muon: bool
     if not muon:
         return [adamw]
     if not hasattr(torch.optim, "Muon"):
-        raise ValueError(f"PyTorch {torch.__version__} has no Muon optimizer: update it, or pass muon=False")
+        raise UserValueError(f"PyTorch {torch.__version__} has no Muon optimizer: update it, or pass muon=False")
     return [adamw, torch.optim.Muon(hidden, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")]
 
 

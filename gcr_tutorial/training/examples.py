@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.models.backbone import Backbone
 from gcr_tutorial.models.prompts import CAPTION_INSTRUCTION, MEMORIZE_INSTRUCTION, answer_ids, prompt_ids, retrieve_prompts
 
@@ -31,7 +32,7 @@ def target_ids(backbone: Backbone, codes: Sequence[Sequence[str]]) -> list[list[
     vocabulary = backbone.tokenizer.get_vocab()
     missing = sorted({code for path in codes for code in path if code not in vocabulary})
     if missing:
-        raise ValueError(f"not in the vocabulary: {missing[:5]}; first add_tokens(backbone, identifiers.new_tokens)")
+        raise UserValueError(f"not in the vocabulary: {missing[:5]}; first add_tokens(backbone, identifiers.new_tokens)")
     return [[vocabulary[code] for code in path] + [backbone.end_id] for path in codes]
 
 

@@ -34,7 +34,9 @@ def parameter_groups(model: nn.Module, lr: float, token_lr: float, weight_decay:
     ]
     groups = [group for group in groups if group["params"]]
     if not groups:
-        raise ValueError("no parameter is trainable: call add_lora(backbone) or unfreeze_language_model(backbone) before train")
+        raise UserValueError(
+            "no parameter is trainable: call add_lora(backbone) or unfreeze_language_model(backbone) before train"
+        )
     return groups
 
 

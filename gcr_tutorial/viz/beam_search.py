@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from gcr_tutorial.decoding.trace import BeamTrace, TracedChild
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.viz.canvas import END_LABEL, Canvas, Lookup, leaf_heights, look_up, shorten, text_width
 from gcr_tutorial.viz.style import GOOD, GREY_TEXT, INK, QUIET
 
@@ -101,18 +102,18 @@ def beam_figure(
     """
     steps = len(trace.steps)
     if not steps:
-        raise ValueError("the trace has no steps: make one with beam_trace")
+        raise UserValueError("the trace has no steps: make one with beam_trace")
     step = steps - 1 if step is None else step
     if not 0 <= step < steps:
-        raise ValueError(f"this search has steps 0 to {steps - 1}, there is no step {step}")
+        raise UserValueError(f"this search has steps 0 to {steps - 1}, there is no step {step}")
     tree = _Unrolled(trace, near_misses, tuple(target or ()))
     if tree.lines > MOST_LINES:
-        raise ValueError(f"{tree.lines} branches do not fit under each other, {MOST_LINES} do: trace fewer beams")
+        raise UserValueError(f"{tree.lines} branches do not fit under each other, {MOST_LINES} do: trace fewer beams")
     side, slot = (0.44, 0.5) if pictures else (0.0, 0.26)  # of an answer's picture; from answer to answer
     answers_width = 0.75 + side + 1.2
     column = min(1.45, (width - 2 * MARGIN - answers_width) / steps)
     if column < BEND + 0.6:
-        raise ValueError(f"{steps} steps do not fit into {width} inches: give the figure a larger width")
+        raise UserValueError(f"{steps} steps do not fit into {width} inches: give the figure a larger width")
     top = 0.45 + (0.4 if query else 0)
     body = max(tree.lines * LINE, len(trace.results) * slot)
     total_width = 2 * MARGIN + steps * column + answers_width

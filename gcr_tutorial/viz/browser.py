@@ -9,6 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.identifiers import Identifiers
 from gcr_tutorial.viz.canvas import CENTER, END_LABEL, Canvas, Lookup, look_up, shorten
 from gcr_tutorial.viz.controls import show_with_controls
@@ -50,7 +51,7 @@ def cluster_figure(
     """
     below = rows_below(identifiers, prefix, rows)
     if not below:
-        raise ValueError(f"no picture's name begins with {' '.join(prefix)}: choose tokens that children_below lists")
+        raise UserValueError(f"no picture's name begins with {' '.join(prefix)}: choose tokens that children_below lists")
     shown = below[:MOST]
     lines = -(-len(shown) // ACROSS)
     canvas = Canvas(ACROSS * PITCH + 0.3, 0.45 + lines * (PITCH + 0.16))

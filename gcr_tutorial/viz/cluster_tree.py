@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.identifiers import Identifiers
 from gcr_tutorial.viz.canvas import END_LABEL, Canvas, Lookup, look_up, shorten
 from gcr_tutorial.viz.style import GOOD, GREY_TEXT, INK
@@ -56,13 +57,13 @@ def cluster_tree_figure(
     """
     rows = list(dict.fromkeys(range(len(identifiers)) if rows is None else rows))
     if not rows or not all(0 <= row < len(identifiers) for row in rows):
-        raise ValueError(f"rows must be one or more of 0 to {len(identifiers) - 1}, got {rows[:5]}")
+        raise UserValueError(f"rows must be one or more of 0 to {len(identifiers) - 1}, got {rows[:5]}")
     if depth < 1 or branches < 1:
-        raise ValueError(f"depth and branches must be at least 1, got {depth} and {branches}")
+        raise UserValueError(f"depth and branches must be at least 1, got {depth} and {branches}")
     if path is not None and path not in rows:
-        raise ValueError(f"path must be one of the rows shown, and {path} is not")
+        raise UserValueError(f"path must be one of the rows shown, and {path} is not")
     if not any(identifiers.codes[row] for row in rows):
-        raise ValueError(f"{identifiers.kind} identifiers have no tokens, so they make no tree: choose another kind")
+        raise UserValueError(f"{identifiers.kind} identifiers have no tokens, so they make no tree: choose another kind")
     order = {token: i for i, token in enumerate(identifiers.new_tokens)}
     rows.sort(key=lambda row: [(order.get(token, len(order)), token) for token in identifiers.codes[row]])
     root = _grow(None, rows, 0, depth, identifiers.codes, path, branches)
@@ -72,7 +73,7 @@ def cluster_tree_figure(
     heads = _heads(root, depth)
     below = [node for node in trail[depth:] if node.children]  # the lines under the tree: the rest of the path
     if len(heads) + len(below) > MOST_LINES:
-        raise ValueError(
+        raise UserValueError(
             f"{len(heads) + len(below)} lines of pictures do not fit on a page, {MOST_LINES} do: "
             "choose fewer rows, or a smaller depth or number of branches"
         )
@@ -82,7 +83,7 @@ def cluster_tree_figure(
     slots = max(len(node.children) + (node.hidden > 0) for node in [*heads, *below])
     pitch = min((WIDTH - MARGIN - left - COLUMN - HEAD) / max(slots - 1, 1), COLUMN)
     if pitch < 0.45:
-        raise ValueError(f"{slots} pictures do not fit side by side at depth {depth}: choose fewer branches")
+        raise UserValueError(f"{slots} pictures do not fit side by side at depth {depth}: choose fewer branches")
     tree_end = TOP + len(heads) * LINE + 0.12
     canvas = Canvas(
         max(left + COLUMN + (slots - 1) * pitch + HEAD + MARGIN, 6),

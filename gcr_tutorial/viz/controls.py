@@ -13,6 +13,8 @@ from typing import Any
 
 from IPython.display import display
 
+from gcr_tutorial.errors import UserValueError
+
 
 def show_with_controls(first: Any, make_controls: Callable[[ModuleType, Callable[[Any], None]], Any]) -> None:
     """Show `first`, and above it a widget that may replace it; without ipywidgets only `first`.
@@ -100,7 +102,7 @@ def _name_and_number(
     """A menu of names and a slider of `counts[name]` numbers from `least` on, over what `draw` makes of both."""
     name, number = start
     if name not in counts or not least <= number < least + counts[name]:
-        raise ValueError(f"there is no {start}: start with one of {', '.join(map(repr, counts))} and a number from {least}")
+        raise UserValueError(f"there is no {start}: start with one of {', '.join(map(repr, counts))} and a number from {least}")
 
     def make_controls(ipywidgets: ModuleType, show: Callable[[Any], None]) -> Any:
         narrow, wide = {"description_width": "initial"}, ipywidgets.Layout(width="auto", max_width="100%")

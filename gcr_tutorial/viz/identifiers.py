@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.viz.canvas import Canvas, text_width
 from gcr_tutorial.viz.style import GREY_TEXT, INK, LINES, MARKERS, QUIET, draw_curves, legend_beside, panels
 
@@ -28,7 +29,7 @@ def identifier_table(pictures: Sequence[Image.Image], columns: Mapping[str, Sequ
     """
     for kind, names in columns.items():
         if len(names) != len(pictures):
-            raise ValueError(f"{len(names)} names of kind {kind} for {len(pictures)} pictures: give one each")
+            raise UserValueError(f"{len(names)} names of kind {kind} for {len(pictures)} pictures: give one each")
     side, height, top, room, gap = 0.58, 0.64, 0.4, 9.6, 0.22
     letter = text_width("m" * 20, 7.5, family="monospace") / 20
     written = {kind: [" ".join(name) or "(none)" for name in names] for kind, names in columns.items()}

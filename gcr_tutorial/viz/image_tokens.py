@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from PIL import Image
 
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.viz.canvas import CENTER, Canvas, text_width
 from gcr_tutorial.viz.style import GREY_TEXT, INK, QUIET
 
@@ -27,10 +28,10 @@ def patch_figure(picture: Image.Image, patch: int, scale: int, tokens: Sequence[
     """
     cell, pixels = patch * scale, picture.width
     if picture.width != picture.height or pixels % cell:
-        raise ValueError(f"a picture of {picture.size} pixels does not divide into cells of {cell}: take another size")
+        raise UserValueError(f"a picture of {picture.size} pixels does not divide into cells of {cell}: take another size")
     across = pixels // cell
     if list(tokens).count(IMAGE_TOKEN) != across**2:
-        raise ValueError(f"the prompt has {list(tokens).count(IMAGE_TOKEN)} {IMAGE_TOKEN} tokens for {across**2} cells")
+        raise UserValueError(f"the prompt has {list(tokens).count(IMAGE_TOKEN)} {IMAGE_TOKEN} tokens for {across**2} cells")
     corners = [(x * cell, y * cell) for y in range(across) for x in range(across)]
     tiles = [picture.crop((x, y, x + cell, y + cell)) for x, y in corners]
     lines = _prompt_lines(tokens, 10.1)

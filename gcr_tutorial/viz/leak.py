@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from gcr_tutorial.decoding.trace import BeamTrace
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.viz.style import GREY_TEXT, GRID, INK, grid_lines, panels
 
 KEPT = "#D55E00"  # vermillion
@@ -26,7 +27,7 @@ def leak_figure(trace: BeamTrace) -> Figure:
     Raises ValueError for a trace without steps.
     """
     if not trace.steps:
-        raise ValueError("the trace has no steps: make one with beam_trace")
+        raise UserValueError("the trace has no steps: make one with beam_trace")
     shares, outside, weights = [], [], []
     for step in trace.steps:
         scores = np.array([prefix.score for prefix in step.prefixes])

@@ -12,6 +12,7 @@ from IPython.display import display
 from matplotlib.figure import Figure
 from PIL import Image
 
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.viz.training_curves import loss_figure
 
 
@@ -24,7 +25,7 @@ class Picture:
 
     def __init__(self, picture: Figure | Image.Image, alt: str) -> None:
         if not alt.strip():
-            raise ValueError("a picture needs alt text: say in a sentence what it shows")
+            raise UserValueError("a picture needs alt text: say in a sentence what it shows")
         if isinstance(picture, Figure):
             drawn = BytesIO()
             picture.savefig(drawn, format="png")

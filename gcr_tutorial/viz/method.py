@@ -5,6 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.viz.canvas import Canvas
 from gcr_tutorial.viz.style import GREY_TEXT, INK
 
@@ -27,7 +28,7 @@ def method_map(*current: str) -> Figure:
     """
     unknown = [name for name in current if name not in STEPS]
     if unknown:
-        raise ValueError(f"unknown step {unknown[0]!r}: choose from {', '.join(STEPS)}")
+        raise UserValueError(f"unknown step {unknown[0]!r}: choose from {', '.join(STEPS)}")
     current = current or tuple(STEPS)
     canvas = Canvas(10.5, 2.1)
     for i, (name, (title, what, example)) in enumerate(STEPS.items()):

@@ -12,6 +12,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from gcr_tutorial.data.image_files import square
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.viz.style import GOOD, INK, LINES, legend_beside, panels
 
 
@@ -29,7 +30,7 @@ def similarity_heatmap(
     """
     values = np.asarray(similarities, dtype=float)
     if values.shape != (len(queries), len(pictures)):
-        raise ValueError(f"{values.shape} similarities for {len(queries)} queries and {len(pictures)} pictures")
+        raise UserValueError(f"{values.shape} similarities for {len(queries)} queries and {len(pictures)} pictures")
     side = min(0.78, 7.8 / len(pictures))
     figure, axis = panels(2.7 + len(pictures) * side, 0.2 + (len(queries) + 1) * side)
     sns.heatmap(

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 from PIL import Image
 
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.viz.style import GOOD, INK, LINES, QUIET, draw_curves, legend_beside, panels
 
 
@@ -132,7 +133,7 @@ def naming_figure(
     Raises ValueError where the lengths differ.
     """
     if not len(pictures) == len(names) == len(known) or any(len(row) != len(moments) for row in known):
-        raise ValueError(
+        raise UserValueError(
             f"{len(pictures)} pictures, {len(names)} names and {len(known)} lines of known, for "
             f"{len(moments)} moments: give one of each for a picture, one truth value for a moment"
         )

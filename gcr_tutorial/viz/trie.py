@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.trie import TrieIndex
 from gcr_tutorial.viz.canvas import END_LABEL, Canvas, Lookup, leaf_heights, look_up, shorten, text_width
 from gcr_tutorial.viz.style import GOOD, GREY_TEXT, INK, QUIET
@@ -31,7 +32,7 @@ def trie_figure(
     Raises ValueError for a trie that is too large, or too deep for `width`.
     """
     if len(trie) > MOST_LEAVES:
-        raise ValueError(f"{len(trie)} identifiers do not fit on a page: build a TrieIndex of {MOST_LEAVES} or fewer")
+        raise UserValueError(f"{len(trie)} identifiers do not fit on a page: build a TrieIndex of {MOST_LEAVES} or fewer")
     name_of = look_up(token_names)
     all_nodes = range(trie.num_nodes)
     leaves = {node: at for node in all_nodes if (at := trie.row_at(node)) is not None}  # node -> row
@@ -84,4 +85,4 @@ def _share(wanted: Sequence[float], width: float, depth: int) -> list[float]:
         room = [min(one, float(cap)) for one in wanted]
         if sum(room) <= width:
             return room
-    raise ValueError(f"identifiers of {depth} tokens do not fit: give the figure a larger width than now")
+    raise UserValueError(f"identifiers of {depth} tokens do not fit: give the figure a larger width than now")
