@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.viz.canvas import Canvas
 from gcr_tutorial.viz.style import GOOD, INK, QUIET
 
@@ -43,10 +44,16 @@ def ranking_figure(query: str, found: Sequence[tuple[Image.Image, Any]], target:
 
 
 def save_ranking(path: str | Path, query: str, found: Sequence[tuple[Image.Image, Any]], target: str | None = None) -> None:
-    """Write `ranking_figure` to the PNG file `path`; its folder is made where it is missing."""
-    path = Path(path)
+    """Write `ranking_figure` to the file `path`, a PNG or what its ending says; its folder is made where it is missing.
+
+    Raises UserValueError for an ending that names no kind of picture.
+    """
+    path, figure = Path(path), ranking_figure(query, found, target)
+    kinds = figure.canvas.get_supported_filetypes()
+    if path.suffix and path.suffix[1:].lower() not in kinds:
+        raise UserValueError(f"{path}: no picture can be written as {path.suffix}, choose one of {', '.join(kinds)}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    ranking_figure(query, found, target).savefig(path)
+    figure.savefig(path)
 
 
 def comparison_figure(
