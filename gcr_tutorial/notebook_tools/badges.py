@@ -43,7 +43,11 @@ if "COLAB_RELEASE_TAG" in os.environ and not os.path.isdir("tutorial"):
 if os.path.isdir("tutorial"):
     sys.path.insert(0, os.path.abspath("tutorial"))
 
-import gcr_tutorial as gcr
+try:
+    import gcr_tutorial as gcr
+except ModuleNotFoundError as missing:
+    advice = "choose the kernel of this project's .venv (Kernel > Change Kernel), or open the notebook with `make lab`"
+    sys.exit(f"This kernel ({{sys.executable}}) has no package {{missing.name}}: {{advice}}.")
 
 preset = gcr.setup(seed=0)"""
 TABLE = re.compile(r"(<!-- notebooks: .*? -->\n).*?(<!-- end of notebooks -->)", re.S)  # in README.md

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -147,3 +148,52 @@ def test_elsewhere_the_cell_only_looks_around(monkeypatch, tmp_path, capsys):
     before = list(sys.path)
     assert run_cell(monkeypatch, tmp_path) == [] and sys.path == before and list(tmp_path.iterdir()) == []
     assert "[OK]" in capsys.readouterr().out
+
+
+def test_a_kernel_without_the_package_is_told_what_to_do_instead(monkeypatch, tmp_path):
+    """As a notebook opened with the system's Python: one sentence, and no ModuleNotFoundError."""
+    monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
+    monkeypatch.setitem(sys.modules, "gcr_tutorial", None)  # what import finds of a package that is not installed
+
+    with pytest.raises(SystemExit) as end:
+        run_cell(monkeypatch, tmp_path)
+    sentence = str(end.value.code)
+    assert sys.executable in sentence and "has no package gcr_tutorial: choose the kernel" in sentence
+    assert "make lab" in sentence and "\n" not in sentence
+
+
+COLABS_VERSIONS = {  # of one of Colab's images, with made-up numbers: older than constraints.txt, new enough for pyproject.toml
+    "torch": "2.8.0+cu126",
+    "torchvision": "0.23.0+cu126",
+    "numpy": "2.0.2",
+    "transformers": "5.1.0",
+    "peft": "0.18.0",
+    "accelerate": "1.10.0",
+    "pillow": "11.3.0",
+    "scipy": "1.16.0",
+    "seaborn": "0.13.2",
+    "matplotlib": "3.10.0",
+}
+
+
+def test_a_dry_run_of_pip_on_colabs_versions_names_neither_torch_nor_numpy(monkeypatch):
+    """What the installer gives to pip, round by round, while every missing package asks for torch and numpy itself."""
+    installed, commands = dict(COLABS_VERSIONS), []
+
+    def pip(command):
+        commands.append(command)
+        for line in command[command.index("--no-deps") + 1 :]:
+            if not line.startswith("-") and "/" not in line:
+                installed[Requirement(line).name.lower().replace("_", "-")] = "99.0"
+        return SimpleNamespace(returncode=0)
+
+    needs = ["torch>=2.14", "torchvision", "numpy>=2.3", "timm", "nvidia-cublas-cu12", "triton"]
+    monkeypatch.setattr(colab, "installed_versions", lambda: installed)
+    monkeypatch.setattr(colab, "needs_of", lambda names: needs if list(names) else [])
+    monkeypatch.setattr(colab.subprocess, "run", pip)
+    assert colab.main() == 0
+    asked = [argument for command in commands for argument in command if re.match(r"[\w-]+(?:[<>=!~]|$)", argument)]
+    names = {Requirement(line).name.lower() for line in asked if not line.startswith("-")}
+    assert {"faiss-cpu", "open-clip-torch", "timm"} <= {name.replace("_", "-") for name in names}
+    assert not {name for name in names if name in ("torch", "torchvision", "numpy", "triton") or name.startswith("nvidia")}
+    assert all("--no-deps" in command for command in commands)
