@@ -12,6 +12,7 @@ import io
 import re
 import signal
 import sys
+import warnings
 from dataclasses import replace
 from typing import Annotated, Any, Union
 
@@ -60,6 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     debug = "--debug" in argv
+    warnings.formatwarning = lambda message, *where: f"warning: {message}\n"  # a user has no need of the line of the program
     try:
         return parse([argument for argument in argv if argument != "--debug"]).do()
     except KeyboardInterrupt as error:
@@ -86,6 +88,8 @@ def parse(argv: list[str]) -> Any:
         Annotated[command, tyro.conf.subcommand(name, default=defaults.get(name, tyro.MISSING_NONPROP))]
         for name, command in COMMANDS.items()
     )
+    if argv and argv[0] not in COMMANDS and not argv[0].startswith("-"):
+        raise UserValueError(f"no command {argv[0]!r}: choose one of {', '.join(COMMANDS)}; see {PROGRAM} --help")
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
@@ -99,21 +103,29 @@ def parse(argv: list[str]) -> Any:
     except SystemExit as end:
         if end.code == 0:
             raise
-        command = [PROGRAM, *(argv[:1] if argv and argv[0] in COMMANDS else ["COMMAND"]), "--help"]
-        raise UserValueError(f"{_without_box(said.getvalue())}; see {' '.join(command)}") from None
+        sentence, meant = _without_box(said.getvalue())
+        if meant:
+            sentence += f" (did you mean {' or '.join(meant[:2])}?)"
+        elif sentence.startswith("Unrecognized") and argv[0] == "search":
+            sentence += " (put a QUERY of several words in quotation marks)"
+        raise UserValueError(
+            f"{sentence}; see {PROGRAM} {argv[0] if argv and argv[0] in COMMANDS else 'COMMAND'} --help"
+        ) from None
     if isinstance(command, commands.Experiment):
         given = {argument.partition("=")[0][2:].replace("-", "_") for argument in argv if argument.startswith("--")}
         command = replace(command, sizes=command.completed(given))
     return command
 
 
-def _without_box(text: str) -> str:
-    """What tyro says of wrong options, as one sentence: its drawn box holds a title, the message, and advice below a rule."""
+def _without_box(text: str) -> tuple[str, list[str]]:
+    """What tyro says of wrong options, as one sentence, and the options that may have been meant: its drawn box holds a title,
+    the message, and advice below a rule."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text)  # without colours
     lines = [line.strip("│ ") for line in plain.splitlines() if not line.startswith(("╭", "╰"))]
     parts = re.split(r" [-─]{5,} ", " ".join(lines))
     sentence = " ".join(parts[0 if "╭" in plain or len(parts) == 1 else 1].split())  # without "╭" the title is a part, too
-    return re.sub(r"^Error parsing (?!-)\S+: ", "", sentence).rstrip(".")  # without tyro's name of a whole dataclass
+    sentence = re.sub(r"^Error parsing (?!-)\S+: ", "", sentence).rstrip(".")  # without tyro's name of a whole dataclass
+    return sentence, re.findall(r"^[│ ] {5}(--[a-z][\w-]*)", plain, re.MULTILINE)
 
 
 def _sentence(kind: str, error: BaseException) -> str:

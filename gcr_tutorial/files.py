@@ -95,7 +95,7 @@ def check_writable(folder: str | Path, needed: int = 0) -> None:
             free = shutil.disk_usage(folder).free
     except OSError as error:
         reason = "a file of that name is there" if folder.is_file() else str(error.strerror or error)
-        raise UserOSError(f"cannot write into {folder}: {reason}; give another folder (--out)") from error
+        raise UserOSError(f"cannot write into {folder}: {reason}; give another folder") from error
     finally:
         for path in missing:
             with suppress(OSError):
@@ -103,5 +103,5 @@ def check_writable(folder: str | Path, needed: int = 0) -> None:
     if free < needed:
         raise UserOSError(
             f"about {needed / GIB:.1f} GiB will be written to {folder}, and only {free / GIB:.1f} GiB are free on its disk: "
-            "free some, or give another folder (--out)"
+            "free some, or give another folder"
         )

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import types
+import warnings
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -341,7 +342,9 @@ def test_every_command_has_help(arguments, capsys):
     "arguments, words",
     [
         ([], "Expected one of {run, compare, search,"),
-        (["conquer"], "Unrecognized options: conquer"),
+        (["conquer"], "no command 'conquer': choose one of run, compare, search,"),
+        (["search", "DIR", "a", "dog"], "put a QUERY of several words in quotation marks"),
+        (["run", "--identifer", "atomic"], "did you mean --identifier?"),
         (["search", "DIR"], "QUERY"),
         (["run", "--no-memorize", "--memorize-epochs", "3"], "--no-memorize"),
         (["run", "--pseudo-queries", "3", "--no-pseudo-queries"], "--no-pseudo-queries"),
@@ -357,6 +360,13 @@ def test_what_cannot_be_parsed_is_status_2(arguments, words, encoding, capsys, m
     assert cli.main(arguments) == 2
     sentence = one_sentence(capsys.readouterr().err)
     assert words in sentence and sentence.endswith((" --help", "give one")) and len(sentence) < 180
+
+
+def test_a_warning_is_one_line_without_the_line_of_the_program(monkeypatch, capsys):
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    assert warnings.formatwarning("3 captions were cut", UserWarning, "file.py", 7) == "warning: 3 captions were cut\n"
 
 
 def options_of(command: str, *arguments: str) -> dict[str, tuple[str, str]]:

@@ -29,7 +29,7 @@ def ranking_figure(query: str, found: Sequence[tuple[Image.Image, Any]], target:
     """
     count = max(1, len(found))
     figure = Figure(figsize=(2.1 * count, 2.9), dpi=110, layout="constrained")
-    title = "\n".join(textwrap.wrap(f"“{query}”", 26 * count))
+    title = "\n".join(textwrap.wrap(f"“{query}”", 26 * count, max_lines=4, placeholder=" ...”"))
     figure.suptitle(title, fontsize=11, color=INK, parse_math=False)  # a "$" in the query is a dollar
     axes = figure.subplots(1, count, squeeze=False)[0]
     for rank, (axis, (picture, hit)) in enumerate(zip(axes, found), 1):

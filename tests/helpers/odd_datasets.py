@@ -191,7 +191,7 @@ def write(dataset: Dataset, root: Path) -> tuple[Path | None, Path]:
     outside.mkdir()
     for number, picture in enumerate(dataset.pictures):
         path = folder / picture.name
-        if picture.name.startswith(("/", "..")) or picture.damage == "absent":
+        if picture.name.startswith(("/", "..")) or picture.damage == "absent" or _is_there(path):
             continue
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -203,13 +203,20 @@ def write(dataset: Dataset, root: Path) -> tuple[Path | None, Path]:
                 os.mkfifo(path)
             else:
                 path.write_bytes(_content(picture, dataset.seed + number))
-        except (OSError, ValueError):  # too long, half a surrogate pair, there already
+        except (OSError, ValueError):  # too long, or half a surrogate pair
             continue
     if dataset.captions is None:
         return None, folder
-    file = root / "split.json"
-    file.write_bytes(_json(dataset))
-    return file, folder
+    (root / "split.json").write_bytes(_json(dataset))
+    return root / "split.json", folder
+
+
+def _is_there(path: Path) -> bool:
+    """Whether an earlier picture has the name already: one that is a pipe would take no second content, and wait for ever."""
+    try:
+        return os.path.lexists(path)
+    except ValueError:  # half a surrogate pair
+        return True
 
 
 def _link(picture: Picture, path: Path, outside: Path, number: int) -> None:

@@ -1,5 +1,6 @@
 """Figures show what they are given, and any words a reader may type."""
 
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -40,6 +41,14 @@ def test_any_query_can_be_written_on_a_picture(tmp_path, query):
         colours = np.asarray(picture.convert("RGB")).reshape(-1, 3)
     for colour in (RED, BLUE):
         assert (np.abs(colours - np.array(colour)).max(1) < 3).sum() > 500
+
+
+def test_a_long_query_is_cut_at_four_lines():
+    figure = ranking_figure("a red ball on the beach " * 700, FOUND)
+    with warnings.catch_warnings(action="error"):  # matplotlib warns where a title leaves no room for the pictures
+        figure.canvas.draw()
+    lines = figure.get_suptitle().splitlines()
+    assert len(lines) == 4 and lines[-1].endswith(" ...”")
 
 
 def test_nothing_found_is_a_figure_too(tmp_path):
