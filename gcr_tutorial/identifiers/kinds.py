@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from gcr_tutorial.data.text import normalize_text
 from gcr_tutorial.errors import UserTypeError, UserValueError
 from gcr_tutorial.identifiers.clustering import cluster_paths
 from gcr_tutorial.identifiers.identifiers import IDENTIFIER_KINDS, Identifiers
@@ -128,7 +129,9 @@ def _caption_codes(
     numbers: Counter[str] = Counter()  # how often a text has been given a number
     taken: dict[tuple[str, ...], None] = {}  # in order
     for own in texts:
-        own = [next(short) for _ in own]
+        pairs = [(text, next(short)) for text in own]
+        # What is left of a text that was cut is to be avoided as the whole text is.
+        own = [cut for text, cut in pairs if cut == normalize_text(text) or _words(text) not in barred]
         own = [text for text in own if _words(text) and special.isdisjoint(_tokens(tokenizer, text))]
         for text in _candidates(own, numbers):
             tokens = tuple(tokenizer.convert_ids_to_tokens(encode_text(tokenizer, [text], before=answer_start)[0]))

@@ -22,7 +22,7 @@ __getattr__, __dir__, __all__ = exports(
         "vlm_training": "new_backbone vlm_optimizers learning_rate_factor scene_order pretrain_vlm",
         "clip_folder": "train_clip_tokenizer wrap_tokenizer clip_config new_clip save_clip_weights",
         "clip_training": "pretrain_clip recall_evaluator draw_batch",
-        "clip_provenance": "clip_provenance add_earlier",
+        "provenance": "clip_provenance add_earlier",
         "cards": "machine write_vlm_card write_clip_card",
         "run": "pretrain_backbones pretrain_tiny_vlm ship_tiny_vlm pretrain_tiny_clip evaluate_captioner stage_pflops",
     },

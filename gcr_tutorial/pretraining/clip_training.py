@@ -24,8 +24,8 @@ from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.files import replace_folder
 from gcr_tutorial.models.clip import CONFIG_FILE, WEIGHTS_FILE, Clip, embed_images, embed_texts, evaluating, load_clip
 from gcr_tutorial.pretraining.clip_folder import clip_config, new_clip, save_clip_weights, train_clip_tokenizer, wrap_tokenizer
-from gcr_tutorial.pretraining.clip_provenance import PROVENANCE_FILE, add_earlier, clip_provenance, fingerprint
 from gcr_tutorial.pretraining.config import ClipPretrainingConfig
+from gcr_tutorial.pretraining.provenance import PROVENANCE_FILE, add_earlier, clip_provenance, fingerprint
 from gcr_tutorial.pretraining.scene_bank import SceneBank
 from gcr_tutorial.retrieval.dense import zero_shot_rankings
 from gcr_tutorial.training.checkpoints import load_checkpoint, save_checkpoint

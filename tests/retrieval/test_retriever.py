@@ -125,7 +125,9 @@ def test_what_was_trained_is_what_was_saved(monkeypatch):
     finished_run()  # makes the data
     kept = []
     original = GenerativeRetriever.save_pretrained
-    monkeypatch.setattr(GenerativeRetriever, "save_pretrained", lambda self, where: kept.append(self) or original(self, where))
+    monkeypatch.setattr(
+        GenerativeRetriever, "save_pretrained", lambda self, *how, **more: kept.append(self) or original(self, *how, **more)
+    )
     corpus = ImageCaptionCorpus.from_picturebook(4, 0, 3)
     preset = replace(get_preset("tiny"), training=TrainingConfig(memorize_epochs=2, retrieve_epochs=2), pseudo_queries=2)
     run(corpus, preset, RunConfig(out=scratch() / "saved"), progress=lambda line: None)
