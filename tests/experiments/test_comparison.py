@@ -97,7 +97,7 @@ def test_no_evaluated_query_becomes_a_semantic_identifier(monkeypatch, tmp_path)
     monkeypatch.setattr(pipeline.Method, "answer_queries", lambda *a: {})
     monkeypatch.setattr(pipeline, "evaluate_rankings", lambda *a: {})
     preset = replace(get_preset("tiny"), training=TrainingConfig(memorize_epochs=0, retrieve_epochs=0), pseudo_queries=3)
-    preset = replace(preset, max_identifier_tokens=200)  # whole captions, in the tests' tokenizer of few words
+    preset = replace(preset, max_query_tokens=200, max_identifier_tokens=200)  # whole captions, for a tokenizer of few words
     run(corpus, preset, RunConfig(identifier="semantic", out=tmp_path), progress=quiet)
     tokenizer = kept[0].backbone.tokenizer
     said = [tokenizer.decode(ids[:-1]).strip() for ids in kept[0].identifiers.token_ids(tokenizer, kept[0].backbone.end_id)]
