@@ -46,9 +46,7 @@ if os.path.isdir("tutorial"):
 try:
     import gcr_tutorial as gcr
 except ModuleNotFoundError as missing:
-    advice = "choose the kernel of this project's .venv (Kernel > Change Kernel), or open the notebook with `make lab`"
-    sys.exit(f"This kernel ({{sys.executable}}) has no package {{missing.name}}: {{advice}}.")
-
+    sys.exit(f"{{sys.executable}} has no package {{missing.name}}: choose the kernel of .venv, or run `make lab`")
 preset = gcr.setup(seed=0)"""
 TABLE = re.compile(r"(<!-- notebooks: .*? -->\n).*?(<!-- end of notebooks -->)", re.S)  # in README.md
 NEXT = re.compile(r"^\*\*Next:\*\* .*?(?=:|$)", re.M)

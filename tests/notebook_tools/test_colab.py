@@ -158,7 +158,7 @@ def test_a_kernel_without_the_package_is_told_what_to_do_instead(monkeypatch, tm
     with pytest.raises(SystemExit) as end:
         run_cell(monkeypatch, tmp_path)
     sentence = str(end.value.code)
-    assert sys.executable in sentence and "has no package gcr_tutorial: choose the kernel" in sentence
+    assert sys.executable in sentence and "has no package gcr_tutorial: choose the kernel of .venv" in sentence
     assert "make lab" in sentence and "\n" not in sentence
 
 
