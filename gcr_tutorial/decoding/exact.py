@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from gcr_tutorial.decoding.inputs import Prompts, check_sizes, searching, token_trees
+from gcr_tutorial.decoding.ordering import best_first, nth_best
 from gcr_tutorial.decoding.scoring import ChildScorer
-from gcr_tutorial.decoding.selection import best_first, nth_best
 from gcr_tutorial.decoding.tree_attention import TokenTree
 from gcr_tutorial.trie import TrieIndex
 

@@ -9,6 +9,7 @@ import torch
 
 from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.training.examples import Example
+from gcr_tutorial.training.loss import completion_labels
 
 WINDOW = 32  # so many batches' worth of shuffled examples are sorted by length together
 
@@ -43,22 +44,20 @@ def collate(
     """The tensors of one batch of B examples, on `device`.
 
     Returns input_ids (B, L), padded on the left with `pad_id`; attention_mask (B, L), or None where nothing is padded;
-    labels (B, T), aligned on the right, with -100 elsewhere. Where b > 0 examples have images, also `features` (b, S, H),
+    labels (B, T), see `completion_labels`. Where b > 0 examples have images, also `features` (b, S, H),
     taken from the cached `features` (N, S, H), and `image_rows` (b,), the rows of the batch that they belong to. Raises
     ValueError for images without features.
     """
-    length, width = max(map(len, examples)), max(len(example.completion_ids) for example in examples)
+    length = max(map(len, examples))
     input_ids = torch.full((len(examples), length), pad_id)
-    labels = torch.full((len(examples), width), -100)
     for row, example in enumerate(examples):
         input_ids[row, length - len(example) :] = torch.tensor(example.prompt_ids + example.completion_ids[:-1])
-        labels[row, width - len(example.completion_ids) :] = torch.tensor(example.completion_ids)
     starts = torch.tensor([length - len(example) for example in examples])
     padded = bool(starts.any())
     batch = {
         "input_ids": input_ids.to(device),
         "attention_mask": (torch.arange(length) >= starts[:, None]).long().to(device) if padded else None,
-        "labels": labels.to(device),
+        "labels": completion_labels([example.completion_ids for example in examples]).to(device),
     }
     rows = [row for row, example in enumerate(examples) if example.image is not None]
     if rows:

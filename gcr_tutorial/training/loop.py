@@ -17,7 +17,7 @@ from gcr_tutorial.training.examples import Example
 from gcr_tutorial.training.gradient import BatchGradient
 from gcr_tutorial.training.loss import CompletionLoss
 from gcr_tutorial.training.optimizer import new_accelerator, parameter_groups, warmup_cosine
-from gcr_tutorial.training.state import TrainingState, training_settings
+from gcr_tutorial.training.resuming import TrainingState, training_settings
 
 
 @dataclass

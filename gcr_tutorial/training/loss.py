@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
 from gcr_tutorial.models.backbone import Backbone
 from gcr_tutorial.models.features import model_inputs
 from gcr_tutorial.training.prefix_cache import inputs_with_prefix_cache
+
+IGNORED = -100  # the label of a position that is not learned
+
+
+def completion_labels(completions: Sequence[Sequence[int]]) -> torch.Tensor:
+    """The label mask: labels (B, T) with the tokens of each completion at the right end of its row, and IGNORED before them.
+
+    T is the length of the longest completion. Prompts end where completions begin, so no label is needed for them.
+    """
+    labels = torch.full((len(completions), max(map(len, completions))), IGNORED)
+    for row, completion in enumerate(completions):
+        labels[row, labels.shape[1] - len(completion) :] = torch.tensor(completion)
+    return labels
 
 
 class CompletionLoss(nn.Module):
@@ -29,8 +44,8 @@ class CompletionLoss(nn.Module):
         """The mean loss in nats over the completion tokens of a batch; arguments as `collate` returns them."""
         logits = self.logits(input_ids, attention_mask, labels.shape[1], features, image_rows)  # (B, T, V)
         return nn.functional.cross_entropy(
-            logits.flatten(0, 1).float(), labels.flatten(), label_smoothing=self.label_smoothing
-        )  # -100 is ignored
+            logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED, label_smoothing=self.label_smoothing
+        )
 
     def logits(
         self,

@@ -26,7 +26,7 @@ from gcr_tutorial.experiments.stages import Stages
 from gcr_tutorial.identifiers import IDENTIFIER_KINDS
 from gcr_tutorial.retrieval.retriever import GenerativeRetriever
 from gcr_tutorial.training.gradient import BatchGradient
-from gcr_tutorial.training.state import Interrupted
+from gcr_tutorial.training.resuming import Interrupted
 
 QUERIES = ["a boy flying a kite", "A dog.", "two red balls near a tree on the beach at night"]
 
