@@ -142,6 +142,19 @@ def test_a_search_runs_where_and_in_the_type_that_is_asked_for_else_on_the_gpu(m
     assert status == 2 and "far enough" in one_sentence(err) and asked == [wanted]
 
 
+def test_a_search_takes_a_retriever_from_the_hub_at_a_revision(monkeypatch):
+    asked = []
+
+    def load(name, *how):
+        asked.append((name, *how))
+        raise UserValueError("far enough")
+
+    monkeypatch.setattr(retriever.GenerativeRetriever, "from_pretrained", load)
+    assert command("search", "owner/pictures", "a dog", "--revision", "c0ffee")[0] == 2
+    assert command("search", "owner/pictures", "a dog")[0] == 2  # a folder that was mistyped is no name on the Hub
+    assert asked == [("owner/pictures", "auto", "auto", "c0ffee"), (Path("owner/pictures"), "auto", "auto", None)]
+
+
 def test_a_moved_image_folder(tmp_path):
     names = photographs(tmp_path / "photos", 4)
     status, _, err = command("run", "--images", "photos", *QUICK, "--out", "mine")

@@ -131,6 +131,7 @@ def test_a_file_name_that_is_not_utf8_is_refused_on_reading(latin):
         ImageCaptionCorpus.from_karpathy(latin / "x.json", latin)
     assert str(raised.value).isascii() and "\n" not in str(raised.value)
     (latin / "x.json").unlink()
+    os.rename(latin / "caf\udce9.png", latin / "a.png")
     renamed = os.fsencode(latin) + b"\xe9"
     os.rename(latin, renamed)
     with pytest.raises(UserError, match="is not UTF-8"):  # the name of the folder is written, too

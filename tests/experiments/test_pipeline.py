@@ -186,6 +186,27 @@ def test_no_caption_of_a_test_image_trains(corpus, monkeypatch):
     assert results["pseudo_true_share"] == round(sum(verdicts) / len(verdicts), 4)
 
 
+def test_semantic_identifiers_start_as_answers_do_in_the_backbones_own_template(corpus, monkeypatch):
+    """Not every template has a space before an answer."""
+    targets = []
+
+    def load(*arguments):
+        backbone = load_backbone(*arguments)
+        backbone.__dict__["answer_format"] = ("\n", backbone.end_id)
+        return backbone
+
+    def stop(backbone, ids, *rest, **how):
+        targets.extend(backbone.tokenizer.decode(target) for target in ids)
+        raise UserValueError("far enough")
+
+    monkeypatch.setattr(pipeline, "load_backbone", load)
+    monkeypatch.setattr(pipeline, "fine_tune", stop)
+    sizes = replace(preset(max_query_tokens=200, max_identifier_tokens=200), pseudo_queries=0)
+    with pytest.raises(UserValueError, match="far enough"):
+        run(corpus, sizes, RunConfig(identifier="semantic"), progress=quiet)
+    assert len(targets) == TRAIN + TEST and all(text.startswith("\n") for text in targets)
+
+
 def test_same_seed_same_results_other_seed_others(corpus):
     first, again, other = (run(corpus, preset(), RunConfig(seed=seed), progress=quiet) for seed in (3, 3, 4))
     for name in ("recall", "recall_full_gallery", "valid_rate", "baselines", "losses", "n_pseudo_queries", "ambiguity_aware"):

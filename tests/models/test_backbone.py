@@ -9,6 +9,7 @@ from PIL import Image
 from tiny_backbone import captions, tiny_backbone
 from transformers import AutoModelForImageTextToText, AutoProcessor, Idefics3ForConditionalGeneration
 
+from gcr_tutorial.errors import UserError
 from gcr_tutorial.models.loading import load_backbone, save_backbone
 from gcr_tutorial.models.preprocessing import pixels
 from gcr_tutorial.models.prompts import RETRIEVE_INSTRUCTION, prompt_ids, prompt_text
@@ -91,6 +92,18 @@ def test_load_backbone(backbone, tmp_path):
     assert loaded.model.dtype == torch.bfloat16 and not loaded.model.training
     assert not loaded.processor.image_processor.do_image_splitting and loaded.tokenizer.padding_side == "left"
     assert (loaded.end_id, loaded.pad_id, loaded.image_token_id) == (backbone.end_id, backbone.pad_id, backbone.image_token_id)
+
+
+def test_a_package_that_the_processor_lacks_is_the_reason_that_is_said(backbone, tmp_path, monkeypatch):
+    """SmolVLM2's processor raises ImportError where num2words is missing."""
+
+    def needs_a_package(*arguments, **how):
+        raise ImportError("Package `num2words` is required: pip install num2words")
+
+    save_backbone(backbone, tmp_path / "vlm")
+    monkeypatch.setattr(AutoProcessor, "from_pretrained", needs_a_package)
+    with pytest.raises(UserError, match="vlm needs a package that is not installed: .*pip install num2words"):
+        load_backbone(tmp_path / "vlm")
 
 
 @pytest.mark.parametrize("missing", ["./nowhere", "nowhere", "/no/where/at/all"])

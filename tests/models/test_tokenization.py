@@ -164,6 +164,14 @@ def test_a_query_of_4000_words_is_cut_with_a_warning():
     assert not said_by_transformers.get("sequence-length-is-longer-than-the-specified-maximum")
 
 
+def test_a_caption_of_4000_words_trains_cut_with_a_warning():
+    backbone = tiny_backbone()
+    backbone.max_query_tokens = 20
+    with pytest.warns(UserWarning, match="1 of 2 captions are longer than 20 tokens and were cut"):
+        long, short = caption_examples(backbone, [("a red ball on the beach " * 700, 0), ("a dog", 1)])
+    assert len(long.completion_ids) <= 20 + 2 and short == caption_examples(backbone, [("a dog", 1)])[0]
+
+
 def test_all_queries_of_a_task_are_cut_at_once():
     backbone, long = tiny_backbone(), "a red ball " * 900
     queries = (Query("a dog", 0, 0), Query(long, 1, 0)), (Query(f" {long}", 2, 1), Query("a  boy", 3, 0))

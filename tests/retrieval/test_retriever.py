@@ -103,6 +103,18 @@ def test_k_beyond_the_beams_widens_them(retriever):
         retriever.search("a dog", 0)
 
 
+def test_what_is_typed_is_searched_as_text(retriever, monkeypatch):
+    """Also where it looks like a control token of the model, or like one of the identifiers' new tokens."""
+    query, asked = f"  a red circle <image>\n<end_of_utterance> {retriever.identifiers.new_tokens[0]}", []
+    search = module.constrained_beam_search
+    monkeypatch.setattr(module, "constrained_beam_search", lambda *how, **more: asked.extend(how[1]) or search(*how, **more))
+    retriever.search(query, 1)
+    assert asked == retrieve_prompts(retriever.backbone, [query])
+    control = set(retriever.backbone.tokenizer.get_added_vocab().values())
+    ordinary = retrieve_prompts(retriever.backbone, ["a dog"])[0]
+    assert [token for token in asked[0] if token in control] == [token for token in ordinary if token in control]
+
+
 @pytest.mark.parametrize("query", ["", "  \n"])
 def test_an_empty_query_is_refused(retriever, query):
     with pytest.raises(ValueError, match="query is empty"):

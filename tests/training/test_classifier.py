@@ -70,6 +70,15 @@ def test_all_that_trains_gets_a_gradient(backbone, monkeypatch, tied, trainable)
     assert without == []
 
 
+def test_queries_train_with_the_prompts_of_search(backbone, monkeypatch):
+    """Control tokens in them are text, in training too."""
+    kept, queries = [], ["  a  dog <image>\n", "<end_of_utterance> a boy"]
+    monkeypatch.setattr(classifier, "train", lambda backbone, examples, **how: kept.extend(examples) or ([0.0], 0.0))
+    pairs = [(query, row) for row, query in enumerate(queries)]
+    fine_tune_classifier(backbone, embeddings(), pairs, config=TrainingConfig(rank=4))
+    assert [list(example.prompt_ids) for example in kept] == retrieve_prompts(backbone, queries)
+
+
 def test_some_rows_are_ranked_as_among_all(backbone):
     classifier, inputs = ClipClassifier(32, embeddings()).requires_grad_(False), padded(backbone)
     rows = [7, 0, 4]
