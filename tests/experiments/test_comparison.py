@@ -14,6 +14,7 @@ from gcr_tutorial import cli as cli
 from gcr_tutorial.config import RunConfig, TrainingConfig, get_preset
 from gcr_tutorial.data.corpus import ImageCaptionCorpus
 from gcr_tutorial.data.task import make_task
+from gcr_tutorial.errors import UserValueError
 from gcr_tutorial.experiments import comparison as comparison
 from gcr_tutorial.experiments import pipeline, run_folder
 from gcr_tutorial.experiments.comparison import compare
@@ -245,7 +246,7 @@ def test_the_command_writes_the_table_it_prints(tmp_path):
 
 def test_options_reach_the_comparison(monkeypatch):
     calls = []
-    monkeypatch.setattr(comparison, "compare", lambda *a: calls.append(a) or (_ for _ in ()).throw(ValueError("enough")))
+    monkeypatch.setattr(comparison, "compare", lambda *a: calls.append(a) or (_ for _ in ()).throw(UserValueError("enough")))
     for kinds in ("all", "structured"):
         command(
             "compare",
