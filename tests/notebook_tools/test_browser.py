@@ -36,7 +36,9 @@ def ask_a_sentence(lab: Lab, cell: str) -> None:
     browser.write(field, "a skyscraper")
     browser.press("Enter")
     browser.wait_for(
-        f"{cell}.textContent.includes('words or constructions that the Picturebook does not know')", 60, "no verdict on the skyscraper"
+        f"{cell}.textContent.includes('words or constructions that the Picturebook does not know')",
+        60,
+        "no verdict on the skyscraper",
     )
 
 
