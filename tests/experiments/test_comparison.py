@@ -22,7 +22,7 @@ from gcr_tutorial.experiments.pipeline import run
 from gcr_tutorial.experiments.queries import shared_pseudo_queries
 from gcr_tutorial.experiments.reporting import comparison_markdown, comparison_rows, comparison_table
 from gcr_tutorial.experiments.run_folder import RunFolder
-from gcr_tutorial.experiments.settings import settings_of, weights_crc32
+from gcr_tutorial.experiments.settings import differing, settings_of, weights_crc32
 from gcr_tutorial.experiments.stages import Stages
 from gcr_tutorial.identifiers import IDENTIFIER_KINDS
 from gcr_tutorial.retrieval.retriever import GenerativeRetriever
@@ -353,6 +353,16 @@ def test_settings_tell_runs_apart(tmp_path, monkeypatch):
     others.append(settings())
     assert all(other != first for other in others)
     assert weights_crc32("org/name") is None and weights_crc32(tmp_path / "data" / "backbones" / "tiny-vlm") > 0
+
+
+def test_settings_from_before_texts_were_cut_are_those_of_the_first_maxima():
+    """A run of version 0.1.0 is found finished, unless another maximum is asked for."""
+    preset = replace(small(), max_query_tokens=64, max_identifier_tokens=40)
+    wanted = settings_of(corpus_of(), preset, RunConfig())
+    old = {key: value for key, value in wanted["preset"].items() if key not in ("max_query_tokens", "max_identifier_tokens")}
+    assert len(old) == len(wanted["preset"]) - 2 and differing({**wanted, "preset": old}, wanted) == []
+    other = settings_of(corpus_of(), replace(preset, max_query_tokens=25), RunConfig())
+    assert len(differing({**wanted, "preset": old}, other)) == 1
 
 
 def test_nothing_finished_is_found_where_there_is_nothing(tmp_path):

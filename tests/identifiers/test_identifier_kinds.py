@@ -214,6 +214,12 @@ def test_a_long_caption_is_cut_before_it_names_an_image():
     assert 6 <= len(tokens) <= 9
 
 
+def test_what_is_left_of_a_text_to_be_avoided_names_no_image():
+    long = "a red ball " * 900
+    with pytest.warns(UserWarning, match="1 of 2 captions that may name an image are longer than 9 tokens"):
+        assert semantic([[long, "A dog."]], avoid=[long], max_tokens=9) == ["A dog."]
+
+
 @pytest.mark.parametrize("wrong", [{"texts": ["A dog.", "A cat."]}, {"avoid": "A dog."}])
 def test_one_text_in_place_of_a_list_of_texts_is_refused(wrong):
     """It would be read letter by letter: the first image would be called "A"."""
