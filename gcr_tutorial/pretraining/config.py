@@ -24,7 +24,9 @@ class VlmPretrainingConfig:
     weight_decay: float = 0.01
     warmup: float = 0.01  # the learning rate rises over this share of the time
     decay: float = 0.9  # and falls linearly to zero over this last share
-    bf16: bool = True
+    bf16: bool | None = (
+        None  # None: on a GPU, and where the CPU multiplies bfloat16 in hardware; elsewhere it is many times slower
+    )
     seed: int = 0
     checkpoint_minutes: float = 5.0
 

@@ -21,6 +21,7 @@ from gcr_tutorial.pretraining.scene_bank import SceneBank
 from gcr_tutorial.pretraining.scene_facts import FactHead
 from gcr_tutorial.pretraining.tiny_vlm import build_tiny_vlm, train_tokenizer
 from gcr_tutorial.training.checkpoints import differences, load_checkpoint, save_checkpoint
+from gcr_tutorial.training.contrastive import cpu_has_bf16
 
 REPORT_SECONDS = 15  # of training, between two lines of progress
 Progress = Callable[[str], None]
@@ -85,6 +86,7 @@ def pretrain_vlm(
     if config.facts:
         trained["facts"] = FactHead(backbone, bank.seed, config.seed)
     device = backbone.device
+    bf16 = (device.type != "cpu" or cpu_has_bf16()) if config.bf16 is None else config.bf16
     optimizers = vlm_optimizers(trained.train().to(device), config)
     record: dict[str, Any] = {"steps": 0, "pictures": 0, "answer_tokens": 0, "seconds": 0.0, "losses": []}
 
@@ -110,7 +112,7 @@ def pretrain_vlm(
         batch = packer.batch(chosen, random.Random(config.seed * 1_000_003 + record["steps"]))
         batch = {key: values.to(device) for key, values in batch.items()}
         loss = torch.zeros(())
-        with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             features = image_tokens(backbone, batch["pixels"])
             if config.trains_language:
                 loss = word_loss = packed_loss(backbone, batch, features)

@@ -47,7 +47,7 @@ def clocks(monkeypatch: pytest.MonkeyPatch):
 
 def test_both_backbones_from_nothing_and_on_from_there(tmp_path: Path, capsys, clocks: list) -> None:
     out, bank = tmp_path / "out", tmp_path / "bank"
-    common = ["pretrain", "--bank", str(bank), "--minutes", "0.03", "--scenes", "80"]
+    common = ["pretrain", "--bank", str(bank), "--minutes", "0.012", "--scenes", "80"]
     assert main([*common, "--out", str(out)]) == 0
     said = capsys.readouterr().out
     for stage in ("scene bank", "tiny-vlm, vision", "tiny-vlm, captions", "tiny-clip"):
