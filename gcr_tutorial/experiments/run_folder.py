@@ -91,11 +91,13 @@ class RunFolder:
 
     def rehearse(self, retriever: GenerativeRetriever) -> None:
         """Try on a small scale whether all that is written at the end can be written, before the hours of training: the
-        retriever's files without its weights. Raises UserValueError where not."""
+        retriever's files without its weights. The main process, which will write them, tries it. Raises UserValueError where
+        it cannot."""
+        if not processes.is_main():
+            return
         trial = self.checkpoints / "trial"
         try:
-            if processes.is_main():
-                retriever.save_pretrained(trial, weights=False)
+            retriever.save_pretrained(trial, weights=False)
         except (ValueError, TypeError) as error:
             raise UserValueError(
                 f"what training makes could not be saved, so nothing was trained: {error}. Mend this first"
