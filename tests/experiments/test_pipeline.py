@@ -152,6 +152,14 @@ def test_what_cannot_be_saved_is_found_out_before_training(corpus, monkeypatch, 
     assert not list(tmp_path.rglob("retriever*")) and not (tmp_path / "checkpoints" / "trial").exists()
 
 
+def test_the_other_processes_leave_the_trial_of_the_main_one_alone(monkeypatch, tmp_path):
+    trial = tmp_path / "checkpoints" / "trial.writing"
+    trial.mkdir(parents=True)
+    monkeypatch.setattr(run_folder.processes, "is_main", lambda: False)
+    run_folder.RunFolder(tmp_path, {}).rehearse(None)
+    assert trial.is_dir()
+
+
 def test_a_comparison_finds_out_that_its_table_cannot_be_written(corpus, monkeypatch, tmp_path):
     monkeypatch.setattr(corpus, "name", "caf\udce9")
     monkeypatch.setattr(comparison, "run", refuse)
