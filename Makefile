@@ -83,7 +83,7 @@ check: $(STAMP)
 	@$(RUN) "tests without training" "80 seconds on 2 cores" $(PY) -m pytest -q $(CHECKED) $(SLOW:%=--ignore=%) $(ARGS)
 
 test: $(STAMP)
-	@$(RUN) "tests and notebooks" "11 minutes on 2 cores" $(PY) -m pytest $(ARGS)
+	@$(RUN) "tests and notebooks" "15 minutes on 2 cores" $(PY) -m pytest $(ARGS)
 
 soak: $(STAMP)
 	@$(RUN) "long tests" "an hour or more" $(PY) -m pytest -m soak --timeout=0 $(ARGS)
