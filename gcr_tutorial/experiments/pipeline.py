@@ -97,12 +97,10 @@ class Method:
     stages: Stages
     backbone: Backbone
     clip: Clip
-    settings: dict[str, Any]
 
     @classmethod
     def load(cls, corpus: ImageCaptionCorpus, task: RetrievalTask, preset: Preset, config: RunConfig, stages: Stages) -> Method:
         """The method with its two models: the backbone, and the CLIP that clusters, filters and competes."""
-        settings = settings_of(corpus, preset, config)
         device, dtype, preset = on_this_machine(preset)
         backbone = stages(
             "load backbone", lambda: load_backbone(preset.backbone_path, device, dtype, preset.revision, preset.image_size)
@@ -110,7 +108,7 @@ class Method:
         backbone.max_query_tokens = preset.max_query_tokens
         task = shorten_queries(backbone, task)
         clip = stages("load CLIP", lambda: load_clip(preset.clip_path, str(device)))
-        return cls(corpus, task, preset, config, stages, backbone, clip, settings)
+        return cls(corpus, task, preset, config, stages, backbone, clip)
 
     def encode_images(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Of all memorized images, by row: the backbone's vision features (N, S, H) and CLIP embeddings (N, D)."""
@@ -152,7 +150,7 @@ class Method:
             )
             return filter_by_clip_score(candidates, embeddings[rows], partial(embed_texts, self.clip), preset.pseudo_queries)
 
-        pseudo = shared_pseudo_queries(self.config.pseudo_queries_file, self.settings, self.stages, write)
+        pseudo = shared_pseudo_queries(self.config.pseudo_queries_file, self.stages.settings, self.stages, write)
         share = true_share(self.corpus, task, pseudo)
         if share is not None:
             self.stages.progress(f"  pseudo-queries: {share:.0%} of {sum(map(len, pseudo))} are true of their picture")
@@ -292,6 +290,6 @@ class Method:
             "seconds": self.stages.seconds,
             "peak_memory_gb": peak_memory_gb(),
             "versions": versions(),
-            "settings": self.settings,
+            "settings": self.stages.settings,
             "losses": {stage: thin(losses) for stage, losses in history.losses.items()},
         }

@@ -28,7 +28,7 @@ class Stages:
     """
 
     def __init__(self, config: RunConfig, settings: dict[str, Any], progress: Progress = print) -> None:
-        self.resume = config.resume
+        self.resume, self.settings = config.resume, settings
         self.folder = None if config.out is None else RunFolder(config.out, settings)
         self.progress: Progress = progress if processes.is_main() else lambda line: None
         self.report = StageProgress(self.progress)
